@@ -1,0 +1,1 @@
+"""Intertie runs your services as one system."""

@@ -1,0 +1,80 @@
+"""How a service lives. The port that `process` (and later `kubernetes`, `external`) adapt."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """All a driver needs to start one replica; made by the supervisor."""
+
+    service: str
+    replica: int
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    """The complete environment, secrets included: never log it."""
+    cwd: Path
+    stdout: Path
+    """Appended to; the process writes to the file itself, so no daemon can lose or block a line."""
+    stderr: Path
+    stop_signal: int
+    stop_grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Names one running process for certain, also after the daemon is gone.
+
+    `start_ticks` is the kernel's start time (field 22 of /proc/PID/stat); a reused pid differs.
+    """
+
+    pid: int
+    start_ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a replica ended. Both None: ended, but not our child, so nobody can say how."""
+
+    code: int | None
+    signal: int | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it exited with code 0."""
+        return self.code == 0
+
+
+class Instance(Protocol):
+    """One running replica."""
+
+    @property
+    def identity(self) -> Identity:
+        """Pid and start time."""
+        ...
+
+    async def wait(self) -> Exit:
+        """Return when the main process has ended; may be called by several tasks."""
+        ...
+
+    async def stop(self) -> Exit:
+        """End the whole tree: stop signal, grace period, SIGKILL; nothing of it is left after."""
+        ...
+
+
+class Driver(Protocol):
+    """Starts and finds replicas."""
+
+    async def start(self, launch: Launch) -> Instance:
+        """Start one replica. Raises DriverError when the program cannot be run."""
+        ...
+
+    async def adopt(self, launch: Launch, identity: Identity) -> Instance | None:
+        """The replica of an earlier daemon if it still runs, else None."""
+        ...
+
+    async def reap(self, service: str, identity: Identity) -> None:
+        """End whatever an earlier daemon left of a replica; nothing happens if all is gone."""
+        ...

@@ -1,0 +1,83 @@
+"""The error tree. A class exists only where some caller acts on it.
+
+IntertieError
+├── SuiteError         the suite file is faulty; carries every Fault
+├── DriverError        a service cannot be started, signalled or adopted
+├── GatewayError       the gateway refused a configuration; the previous one stays live
+├── ChangeError        a change failed or was aborted
+├── StoreError         the control plane's own storage failed
+│   ├── NotFoundError  no such record, blob, service or change
+│   └── ConflictError  somebody else wrote first
+├── AccessDeniedError  the caller may not do this
+└── DaemonError        the daemon is not running, already running or does not answer
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class IntertieError(Exception):
+    """Anything Intertie reports to a person; the text is fit to be shown as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One mistake in a suite file. `line` and `column` are 1-based; 0 when unknown."""
+
+    file: Path
+    line: int
+    column: int
+    key: str
+    """Dotted path of the faulty key, for example `services.api.port`."""
+    message: str
+    hint: str = ""
+    """What to do about it, for example the nearest valid key."""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}: {self.key}: {self.message}"
+        return f"{place} ({self.hint})" if self.hint else place
+
+
+class SuiteError(IntertieError):
+    """The suite file cannot be used; `faults` lists every mistake found, in file order."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class DriverError(IntertieError):
+    """A service cannot be started, signalled or adopted."""
+
+    def __init__(self, message: str, *, service: str) -> None:
+        self.service = service
+        super().__init__(message)
+
+
+class GatewayError(IntertieError):
+    """The gateway refused a configuration; the previous one is still live."""
+
+
+class ChangeError(IntertieError):
+    """A change failed or was aborted."""
+
+
+class StoreError(IntertieError):
+    """The control plane's storage cannot be read or written."""
+
+
+class NotFoundError(StoreError):
+    """No such record, blob, service or change."""
+
+
+class ConflictError(StoreError):
+    """Somebody else wrote first, or the thing exists already."""
+
+
+class AccessDeniedError(IntertieError):
+    """The caller may not do this."""
+
+
+class DaemonError(IntertieError):
+    """The daemon is not running, is running already, or does not answer."""

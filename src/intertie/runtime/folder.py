@@ -1,0 +1,95 @@
+"""The state folder `.intertie/`: one place for everything a running suite leaves on disk."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from intertie.errors import DaemonError
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """What a running daemon tells about itself in `run/daemon.json`."""
+
+    pid: int
+    start_ticks: int
+    """Kernel start time, so that a reused pid is not taken for the daemon."""
+    api_url: str
+    gateway_url: str | None
+    suite_file: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateFolder:
+    """Paths below the folder. `create` makes the ones that must be private, private."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        """Changes and the ledger of running replicas."""
+        return self.root / "intertie.db"
+
+    @property
+    def logs(self) -> Path:
+        """One folder a service."""
+        return self.root / "logs"
+
+    @property
+    def run(self) -> Path:
+        """Things that matter only while a daemon runs (0700)."""
+        return self.root / "run"
+
+    @property
+    def envoy(self) -> Path:
+        """The gateway's configuration, admin socket and logs."""
+        return self.run / "envoy"
+
+    @property
+    def api_key(self) -> Path:
+        """The key of the management API (0600)."""
+        return self.run / "api.token"
+
+    @property
+    def keys(self) -> Path:
+        """Private keys (0700)."""
+        return self.root / "keys"
+
+    @property
+    def data(self) -> Path:
+        """What the services themselves keep, given to them as INTERTIE_DATA."""
+        return self.root / "data"
+
+    @property
+    def daemon_file(self) -> Path:
+        """Written once the daemon serves, removed when it ends in good order."""
+        return self.run / "daemon.json"
+
+    def create(self) -> None:
+        """Make the folders; running it again changes nothing."""
+        for folder in (self.root, self.run, self.keys):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.logs, self.data, self.envoy):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def announce(self, daemon: Daemon) -> None:
+        """Tell other processes, all at once, where the daemon is."""
+        part = self.daemon_file.with_suffix(".part")
+        part.write_text(json.dumps(asdict(daemon)))
+        part.replace(self.daemon_file)
+
+    def daemon(self) -> Daemon | None:
+        """The last daemon that announced itself; it may be dead."""
+        try:
+            return Daemon(**json.loads(self.daemon_file.read_text()))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError) as exc:
+            raise DaemonError(
+                f"cannot read {self.daemon_file}: {exc}; run `intertie down`, or remove the file"
+            ) from exc
+
+    def retire(self) -> None:
+        """Withdraw the announcement and the key."""
+        self.daemon_file.unlink(missing_ok=True)
+        self.api_key.unlink(missing_ok=True)

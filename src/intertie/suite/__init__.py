@@ -1,0 +1,1 @@
+"""WHAT is wanted: the suite file, loaded and checked into frozen models."""
