@@ -35,8 +35,9 @@ class Fault:
     """What to do about it, for example the nearest valid key."""
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}: {self.key}: {self.message}"
-        return f"{place} ({self.hint})" if self.hint else place
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else f"{self.file}"
+        told = f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+        return f"{told} ({self.hint})" if self.hint else told
 
 
 class SuiteError(IntertieError):

@@ -3,12 +3,15 @@
 `Snapshot` is what the supervisor sees now, `Plan` the ordered steps from there to the suite.
 """
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypedDict, cast
 
+from intertie.suite import graph
 from intertie.suite.model import Service
 
 
@@ -102,3 +105,151 @@ class Plan:
     """Steps in the order they are begun; empty when nothing differs."""
 
     steps: tuple[Step, ...]
+
+
+class StepDict(TypedDict):
+    """A step as JSON."""
+
+    action: Action
+    service: str
+    why: list[str]
+
+
+class PlanDict(TypedDict):
+    """A plan as JSON."""
+
+    steps: list[StepDict]
+
+
+def order(services: Mapping[str, Service]) -> tuple[tuple[str, ...], ...]:
+    """Names in layers, each started after those before it. Raises ValueError on a cycle.
+
+    Dependencies that are not among `services` are passed over.
+    """
+    return graph.layers(_needs(services))
+
+
+def cycle(services: Mapping[str, Service]) -> tuple[str, ...] | None:
+    """The first way from a service back to itself, `("a", "b", "a")`; None when there is none."""
+    return next(iter(graph.cycles(_needs(services))), None)
+
+
+def dependents(services: Mapping[str, Service], name: str) -> tuple[str, ...]:
+    """All that need a service, directly or through others, in the order to stop them."""
+    found = {name}
+    layers = order(services)
+    for layer in layers:
+        found |= {other for other in layer if found & services[other].depends_on.keys()}
+    names = (other for layer in reversed(layers) for other in layer)
+    return tuple(other for other in names if other in found and other != name)
+
+
+def active(services: Mapping[str, Service], profiles: Collection[str]) -> dict[str, Service]:
+    """The services that are started when these profiles are active."""
+    wanted = set(profiles)
+    return {
+        name: service
+        for name, service in services.items()
+        if not service.profiles or wanted & set(service.profiles)
+    }
+
+
+def diff(current: Snapshot, wanted: Mapping[str, Service]) -> Plan:
+    """The steps from what is to what is wanted: removals first, dependents before what they need.
+
+    Then, dependencies first, whatever is not as wanted. A service that is running, on its way
+    there, or completed, and whose spec is the same, gets no step.
+    """
+    gone = {n: status.spec for n, status in current.services.items() if n not in wanted}
+    steps = [
+        Step("remove", name, ("no longer in the suite",))
+        for layer in reversed(order(gone))
+        for name in layer
+    ]
+    for layer in order(wanted):
+        for name in layer:
+            steps += _steps(name, current.services.get(name), wanted[name])
+    return Plan(tuple(steps))
+
+
+def describe(plan: Plan) -> tuple[str, ...]:
+    """The plan for a person, a line for each step and each reason."""
+    if not plan.steps:
+        return ("nothing to do: the suite is as the file says",)
+    return tuple(_lines(plan))
+
+
+def as_dict(plan: Plan) -> PlanDict:
+    """The plan as JSON values."""
+    steps = [StepDict(action=s.action, service=s.service, why=[*s.why]) for s in plan.steps]
+    return PlanDict(steps=steps)
+
+
+_SIGN: Mapping[Action, str] = {"start": "+", "remove": "-", "stop": "-"}
+_DOWN = {State.STOPPED, State.STOPPING, State.FAILED}
+_PRIVATE = re.compile(r"pass|pwd|secret|token|key|credential|auth|dsn|private|salt", re.IGNORECASE)
+_USERINFO = re.compile(r"(://[^/\s:@]*:)[^/\s@]*@")
+_MAX_SHOWN = 80
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    for step in plan.steps:
+        yield f"{_SIGN.get(step.action, '~')} {step.action} {step.service}"
+        yield from (f"    {why}" for why in step.why)
+
+
+def _needs(services: Mapping[str, Service]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(service.depends_on) for name, service in services.items()}
+
+
+def _steps(name: str, now: ServiceStatus | None, wanted: Service) -> Iterator[Step]:
+    if now is None:
+        yield Step("start", name, ("new in the suite",))
+        return
+    changes = tuple(_changes(now.spec, wanted))
+    count = len(now.replicas)
+    if changes:
+        yield Step("replace", name, changes)
+        return
+    if count == 0:
+        yield Step("start", name, ("not started",))
+        return
+    if count != wanted.replicas:
+        yield Step("scale", name, (f"replicas: {count} → {wanted.replicas}",))
+    kept = (replica for replica in now.replicas if replica.index < wanted.replicas)
+    down = tuple(_reason(replica) for replica in kept if replica.state in _DOWN)
+    if down:
+        yield Step("start", name, down)
+
+
+def _reason(replica: Replica) -> str:
+    why = f": {replica.reason}" if replica.reason else ""
+    return f"replica {replica.index} is {replica.state}{why}"
+
+
+def _changes(old: Service, new: Service) -> Iterator[str]:
+    """Every key that differs, `replicas` aside, as `key: old → new`."""
+    before, after = (dict(_flat("", spec.model_dump(mode="json"))) for spec in (old, new))
+    for key in sorted(before.keys() | after.keys()):
+        if before.get(key) != after.get(key) and key != "replicas":
+            yield f"{key}: {_shown(key, before.get(key))} → {_shown(key, after.get(key))}"
+
+
+def _flat(key: str, value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for name, item in cast("dict[str, object]", value).items():
+            yield from _flat(f"{key}.{name}" if key else name, item)
+    else:
+        yield key, value
+
+
+def _shown(key: str, value: object) -> str:
+    """A value for people: nothing that looks like a secret, and no more than a line of it."""
+    if value is None:
+        return "none"
+    kind, _, name = key.partition(".")
+    if kind == "environment" and _PRIVATE.search(name) and "${secret:" not in str(value):
+        return "(hidden)"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = _USERINFO.sub(r"\1…@", text)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def records(tmp_path: Path) -> AsyncIterator[SqliteRecords]:
+    """A new file in a folder that is not there yet."""
     async with SqliteRecords.open(tmp_path / "new" / "rows.db") as opened:
         yield opened
 

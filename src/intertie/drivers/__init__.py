@@ -1,6 +1,6 @@
 """How a service lives. The port that `process` (and later `kubernetes`, `external`) adapt."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -35,6 +35,17 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Remains:
+    """A replica that an earlier daemon started, as it wrote it down."""
+
+    service: str
+    replica: int
+    identity: Identity
+    stop_signal: int
+    stop_grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Exit:
     """How a replica ended. Both None: ended, but not our child, so nobody can say how."""
 
@@ -48,7 +59,7 @@ class Exit:
 
 
 class Instance(Protocol):
-    """One running replica."""
+    """One running replica. Whoever got it must `stop` it, also when it has ended by itself."""
 
     @property
     def identity(self) -> Identity:
@@ -60,7 +71,10 @@ class Instance(Protocol):
         ...
 
     async def stop(self) -> Exit:
-        """End the whole tree: stop signal, grace period, SIGKILL; nothing of it is left after."""
+        """End the whole tree: stop signal, grace period, SIGKILL; nothing of it is left after.
+
+        When the main process has ended already, what it left behind is killed at once.
+        """
         ...
 
 
@@ -75,6 +89,10 @@ class Driver(Protocol):
         """The replica of an earlier daemon if it still runs, else None."""
         ...
 
-    async def reap(self, service: str, identity: Identity) -> None:
-        """End whatever an earlier daemon left of a replica; nothing happens if all is gone."""
+    async def reap(self, remains: Remains) -> bool:
+        """End whatever an earlier daemon left of a replica; False when all was gone."""
+        ...
+
+    async def sweep(self, kept: Collection[tuple[str, int]]) -> int:
+        """Kill what belongs to no replica (service, index) in `kept`; how many processes."""
         ...

@@ -4,12 +4,11 @@ import hmac
 import os
 import secrets
 from pathlib import Path
-
-from intertie.errors import AccessDeniedError
+from typing import Self
 
 
 class ApiKey:
-    """What a caller must show as `Authorization: Bearer …` to change anything."""
+    """What a caller shows as `Authorization: Bearer …` to prove to be this user."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
@@ -18,7 +17,7 @@ class ApiKey:
         return "ApiKey(****)"
 
     @classmethod
-    def create(cls, file: Path) -> "ApiKey":
+    def create(cls, file: Path) -> Self:
         """Make a new key and leave it in `file` for this user's own tools."""
         secret = secrets.token_urlsafe(32)
         file.unlink(missing_ok=True)
@@ -27,12 +26,8 @@ class ApiKey:
             stream.write(secret)
         return cls(secret)
 
-    def check(self, authorization: str | None) -> None:
-        """Raise AccessDeniedError unless the header holds the key."""
+    def opens(self, authorization: str | None) -> bool:
+        """Whether the header holds the key."""
         scheme, _, shown = (authorization or "").partition(" ")
         same = hmac.compare_digest(shown.strip().encode(), self._secret.encode())
-        if scheme.lower() != "bearer" or not same:
-            raise AccessDeniedError(
-                "cannot do this without the management key: send `Authorization: Bearer …`"
-                " with the contents of .intertie/run/api.token"
-            )
+        return same and scheme.lower() == "bearer"

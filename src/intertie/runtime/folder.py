@@ -1,6 +1,8 @@
 """The state folder `.intertie/`: one place for everything a running suite leaves on disk."""
 
 import json
+import secrets
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +19,8 @@ class Daemon:
     api_url: str
     gateway_url: str | None
     suite_file: str
+    first_change: str
+    """The change that brings the suite up; its progress is `up`'s progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,26 @@ class StateFolder:
         """Written once the daemon serves, removed when it ends in good order."""
         return self.run / "daemon.json"
 
+    @property
+    def ledger(self) -> Path:
+        """Which processes run; outlives a killed daemon."""
+        return self.run / "ledger"
+
+    @property
+    def secrets(self) -> Path:
+        """One file a secret (0600)."""
+        return self.root / "secrets"
+
+    def instance(self) -> str:
+        """The folder's own random id, made at the first call; marks every process of the suite."""
+        file = self.root / "instance"
+        with suppress(FileExistsError), file.open("x") as stream:
+            stream.write(secrets.token_hex(8))
+        return file.read_text()
+
     def create(self) -> None:
         """Make the folders; running it again changes nothing."""
-        for folder in (self.root, self.run, self.keys):
+        for folder in (self.root, self.run, self.keys, self.secrets):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self.logs, self.data, self.envoy):
             folder.mkdir(parents=True, exist_ok=True)

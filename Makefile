@@ -1,0 +1,51 @@
+# The system's Python makes the virtual environment; everything after that runs inside it.
+PYTHON ?= python3
+BIN := .venv/bin
+SUITE := services/media/suite.yaml
+SAMPLE := .cache/samples/bigbuckbunny.mp4
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test up demo down test check fix generate bench clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: ## make .venv and install what running needs
+	@$(PYTHON) tools/bootstrap.py --profile run
+
+setup-test: # what the full tests and the benchmarks need on top
+	@$(PYTHON) tools/bootstrap.py --profile test
+
+up: setup ## start the media suite, then play a real video through it
+	@$(BIN)/intertie up --detach --file $(SUITE)
+	@$(MAKE) demo
+
+demo: setup ## upload the sample video to the running suite and print where it plays
+	@$(PYTHON) tools/sample.py
+	@if [ -e $(SAMPLE) ]; then $(BIN)/python -m intertie_media.demo $(SAMPLE); \
+	else echo "demo skipped: drop a video of your own on the page"; fi
+
+down: setup ## stop the media suite
+	@$(BIN)/intertie down --file $(SUITE)
+
+test: setup-test ## run every test, in random order
+	@$(BIN)/python -m pytest -n 2
+
+check: setup ## run the gates: format, lint, types, imports, spelling, fast tests
+	@$(BIN)/python tools/check.py
+
+fix: setup ## format, and repair what the linter can
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
+
+generate: setup ## write schemas/ anew from the code
+	@$(BIN)/python -m tools.generate
+
+bench: setup-test ## run the benchmarks
+	@$(BIN)/python -m benchmarks
+
+clean: ## remove all that make brought; the suite's data in .intertie stays
+	@if [ -x $(BIN)/intertie ]; then $(BIN)/intertie down --file $(SUITE) \
+	|| { echo "cannot clean: the suite did not stop; stop it, or delete .venv yourself"; exit 1; }; fi
+	@rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

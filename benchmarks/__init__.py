@@ -1,0 +1,1 @@
+"""Measurements against rivals, interleaved in one run. Never part of the tests: timing is noisy."""

@@ -1,0 +1,1 @@
+"""Media management suite run by Intertie."""

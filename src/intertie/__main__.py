@@ -1,0 +1,5 @@
+"""`python -m intertie`."""
+
+from intertie.cli import main
+
+main()

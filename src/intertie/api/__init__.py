@@ -1,0 +1,1 @@
+"""The management API: authenticates, translates, and lets `control` do it."""

@@ -1,0 +1,116 @@
+"""Bodies of the management API; what `/openapi.json` publishes."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from intertie.runtime.change import Change
+from intertie.suite.model import Duration
+
+
+class Body(BaseModel):
+    """Base of request bodies: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ServicesBody(Body):
+    """Which services to act on."""
+
+    services: Annotated[list[str], Field(min_length=1, max_length=1000)]
+
+
+class TokenBody(Body):
+    """Whom a token is for."""
+
+    subject: Annotated[str, Field(min_length=1, max_length=200)]
+    roles: Annotated[list[str], Field(max_length=50)] = []
+    ttl: Duration | None = None
+    """None means the suite file's `token_expiry`."""
+
+
+class TokenAnswer(BaseModel):
+    """RFC 6749 section 5.1."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a scheme, not a secret
+    expires_in: int
+
+
+class ReplicaView(BaseModel):
+    """One replica as it is now."""
+
+    index: int
+    state: str
+    pid: int | None
+    port: int | None
+    since: datetime
+    restarts: int
+    reason: str
+
+
+class ServiceView(BaseModel):
+    """A service and its replicas; `kind` is engine for what Intertie itself brings."""
+
+    name: str
+    kind: Literal["service", "engine"]
+    status: Literal["UP", "DEGRADED", "DOWN"]
+    depends_on: list[str]
+    replicas: list[ReplicaView]
+
+
+class ServicePage(BaseModel):
+    """A page of services; `total` counts all of them."""
+
+    items: list[ServiceView]
+    page: int
+    limit: int
+    total: int
+
+
+class ChangePage(BaseModel):
+    """A page of changes, newest first."""
+
+    items: list[Change]
+    page: int
+    limit: int
+    total: int
+
+
+class Accepted(BaseModel):
+    """Something was begun; follow it at `/api/changes/{id}`."""
+
+    id: str
+
+
+class PlanView(BaseModel):
+    """What `apply` would do."""
+
+    steps: list[dict[str, object]]
+    lines: list[str]
+    """The same for a person."""
+
+
+class DependencyHealth(BaseModel):
+    """A service in the health JSON."""
+
+    status: Literal["UP", "DEGRADED", "DOWN"]
+    dependencies: dict[str, str] = {}
+    error: str | None = None
+
+
+class HealthView(BaseModel):
+    """The health JSON; UP needs every service UP."""
+
+    status: Literal["UP", "DEGRADED", "DOWN"]
+    timestamp: datetime
+    services: dict[str, DependencyHealth]
+    addresses: dict[str, str]
+    """Where the gateway and this API listen."""
+
+
+class LiveView(BaseModel):
+    """The daemon answers."""
+
+    status: Literal["UP"] = "UP"

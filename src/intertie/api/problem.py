@@ -1,0 +1,108 @@
+"""Errors as RFC 9457 problem documents, the same shape for every failure."""
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from intertie.errors import (
+    AccessDeniedError,
+    ChangeError,
+    ConflictError,
+    GatewayError,
+    IntertieError,
+    NotFoundError,
+    SuiteError,
+)
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+# First match wins, so that the most specific class decides.
+_STATUS: tuple[tuple[type[IntertieError], HTTPStatus], ...] = (
+    (AccessDeniedError, HTTPStatus.UNAUTHORIZED),
+    (NotFoundError, HTTPStatus.NOT_FOUND),
+    (ConflictError, HTTPStatus.CONFLICT),
+    (SuiteError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (ChangeError, HTTPStatus.CONFLICT),
+    (GatewayError, HTTPStatus.BAD_GATEWAY),
+    (IntertieError, HTTPStatus.INTERNAL_SERVER_ERROR),
+)
+
+
+class FaultDetail(BaseModel):
+    """One mistake in what was sent, or in the suite file."""
+
+    place: str
+    message: str
+    hint: str = ""
+
+
+class Problem(BaseModel):
+    """A problem document."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    faults: list[FaultDetail] = []
+
+
+def problem_response(problem: Problem) -> JSONResponse:
+    """`problem` as the answer; a 401 also says how to authenticate."""
+    headers = {"www-authenticate": "Bearer"} if problem.status == HTTPStatus.UNAUTHORIZED else None
+    return JSONResponse(
+        problem.model_dump(exclude_defaults=False),
+        problem.status,
+        headers=headers,
+        media_type=MEDIA_TYPE,
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of `app` a problem document."""
+
+    @app.exception_handler(IntertieError)
+    async def on_ours(_: Request, exc: IntertieError) -> JSONResponse:
+        status = next(status for kind, status in _STATUS if isinstance(exc, kind))
+        faults = [
+            FaultDetail(
+                place=f"{fault.file}:{fault.line}:{fault.column}",
+                message=f"{fault.key}: {fault.message}",
+                hint=fault.hint,
+            )
+            for fault in (exc.faults if isinstance(exc, SuiteError) else ())
+        ]
+        return problem_response(
+            Problem(title=status.phrase, status=status, detail=str(exc), faults=faults)
+        )
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(_: Request, exc: RequestValidationError) -> JSONResponse:
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        faults = [
+            FaultDetail(place=".".join(str(part) for part in error["loc"]), message=error["msg"])
+            for error in exc.errors()
+        ]
+        detail = "cannot use this request: " + "; ".join(f"{f.place}: {f.message}" for f in faults)
+        return problem_response(
+            Problem(title=status.phrase, status=status, detail=detail, faults=faults)
+        )
+
+    @app.exception_handler(HTTPException)
+    async def on_http(request: Request, exc: HTTPException) -> JSONResponse:
+        status = HTTPStatus(exc.status_code)
+        detail = f"cannot {request.method} {request.url.path}: {exc.detail}"
+        return problem_response(Problem(title=status.phrase, status=status, detail=detail))
+
+    @app.exception_handler(Exception)
+    async def on_bug(request: Request, exc: Exception) -> JSONResponse:
+        log.error("request failed", exc_info=exc, extra={"path": request.url.path})
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        detail = "this is a fault of Intertie; the daemon's log has the details"
+        return problem_response(Problem(title=status.phrase, status=status, detail=detail))

@@ -1,0 +1,232 @@
+"""REST routes of the management API; one line of `control` each."""
+
+from dataclasses import asdict
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
+from fastapi_offline import FastAPIOffline
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import PlainTextResponse
+
+from intertie.api import live, problem, views
+from intertie.api.models import (
+    Accepted,
+    ChangePage,
+    HealthView,
+    LiveView,
+    PlanView,
+    ServicePage,
+    ServicesBody,
+    ServiceView,
+    TokenAnswer,
+    TokenBody,
+)
+from intertie.control import Actor, Control
+from intertie.runtime.change import Change
+from intertie.runtime.component import Status
+
+Page = Annotated[int, Query(ge=1)]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+_ERRORS: dict[int | str, dict[str, object]] = {
+    "default": {"model": problem.Problem, "description": "A problem document (RFC 9457)"}
+}
+router = APIRouter(responses=_ERRORS)
+
+
+def create_app(control: Control | None, *, hosts: list[str] | None = None) -> FastAPI:
+    """The ASGI application; `None` only to print the OpenAPI document.
+
+    `hosts` are the Host names answered: others are refused, so that a web page whose name was
+    made to point here (DNS rebinding) gets nothing.
+    """
+    app = FastAPIOffline(
+        title="Intertie management API",
+        version="1",
+        redoc_url=None,
+        static_url="/docs/static",
+        separate_input_output_schemas=False,
+    )
+    app.state.control = control
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts or ["*"])
+    problem.install(app)
+    app.include_router(router)
+    return app
+
+
+def _control(request: Request) -> Control:
+    return cast("Control", request.app.state.control)
+
+
+async def _actor(
+    request: Request, authorization: Annotated[str | None, Header(include_in_schema=False)] = None
+) -> Actor:
+    return _control(request).identify(authorization, via="rest")
+
+
+async def _reader(actor: Annotated[Actor, Depends(_actor)]) -> Actor:
+    actor.require_read()
+    return actor
+
+
+async def _writer(actor: Annotated[Actor, Depends(_actor)]) -> Actor:
+    actor.require_write()
+    return actor
+
+
+Use = Annotated[Control, Depends(_control)]
+Reader = Annotated[Actor, Depends(_reader)]
+Writer = Annotated[Actor, Depends(_writer)]
+
+
+@router.get("/api/health", tags=["health"])
+async def health(control: Use, response: Response) -> HealthView:
+    """Health of every service, in one document; 503 when DOWN."""
+    report = control.health.report()
+    response.status_code = 503 if report.status is Status.DOWN else 200
+    return views.health(report)
+
+
+@router.get("/api/health/live", tags=["health"])
+async def is_live() -> LiveView:
+    """The daemon answers."""
+    return LiveView()
+
+
+@router.get("/api/health/ready", tags=["health"])
+async def is_ready(control: Use, response: Response) -> LiveView | HealthView:
+    """200 once every service is UP, 503 before."""
+    report = control.health.report()
+    if report.status is Status.UP:
+        return LiveView()
+    response.status_code = 503
+    return views.health(report)
+
+
+@router.get("/api/services", tags=["services"])
+async def services(control: Use, _: Reader, page: Page = 1, limit: Limit = 100) -> ServicePage:
+    """All services, the suite's own first, then engines."""
+    found = control.services.list()
+    items = [views.service(each) for each in found[(page - 1) * limit : page * limit]]
+    return ServicePage(items=items, page=page, limit=limit, total=len(found))
+
+
+@router.get("/api/services/{name}", tags=["services"])
+async def service(control: Use, _: Reader, name: str) -> ServiceView:
+    """One service."""
+    return views.service(control.services.get(name))
+
+
+@router.post("/api/services/start", tags=["services"], status_code=202)
+async def start(control: Use, actor: Writer, body: ServicesBody) -> Accepted:
+    """Start services and what they depend on."""
+    return Accepted(id=await control.services.start(actor, body.services))
+
+
+@router.post("/api/services/stop", tags=["services"], status_code=202)
+async def stop(control: Use, actor: Writer, body: ServicesBody) -> Accepted:
+    """Stop services, and first those that depend on them."""
+    return Accepted(id=await control.services.stop(actor, body.services))
+
+
+@router.post("/api/services/restart", tags=["services"], status_code=202)
+async def restart(control: Use, actor: Writer, body: ServicesBody) -> Accepted:
+    """Restart services, one replica after the other."""
+    return Accepted(id=await control.services.restart(actor, body.services))
+
+
+@router.get("/api/logs", tags=["services"], status_code=200, response_class=live.EventStream)
+async def logs(
+    control: Use,
+    _: Reader,
+    services: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI copies it
+    tail: Annotated[int, Query(ge=0, le=100_000)] = 100,
+    follow: bool = False,
+) -> Response:
+    """Log lines as server-sent events; without `follow` the stream ends after the last line."""
+    chosen = control.logs.choose(services)
+    lines = control.logs.read(chosen, tail=tail, follow=follow)
+    return live.EventStream(lines, lambda line: live.frame(asdict(line)))
+
+
+@router.get("/api/changes", tags=["changes"])
+async def changes(control: Use, _: Reader, page: Page = 1, limit: Limit = 20) -> ChangePage:
+    """Changes, newest first."""
+    found = await control.changes.list(page, limit)
+    return ChangePage(items=list(found.items), page=page, limit=limit, total=found.total)
+
+
+@router.get("/api/changes/{id}", tags=["changes"])
+async def change(control: Use, _: Reader, id: str) -> Change:
+    """One change with its steps."""
+    return await control.changes.get(id)
+
+
+@router.get(
+    "/api/changes/{id}/events", tags=["changes"], status_code=200, response_class=live.EventStream
+)
+async def change_events(control: Use, _: Reader, id: str) -> Response:
+    """The change each time it progresses, as server-sent events; ends when it has ended."""
+    await control.changes.get(id)
+    return live.EventStream(
+        control.changes.watch(id), lambda change: live.frame(change.model_dump(mode="json"))
+    )
+
+
+@router.post("/api/changes/{id}/abort", tags=["changes"], status_code=202)
+async def abort(control: Use, actor: Writer, id: str) -> Accepted:
+    """Stop doing a change; what was done stays done."""
+    await control.changes.abort(actor, id)
+    return Accepted(id=id)
+
+
+@router.get("/api/plan", tags=["suite"])
+async def plan(control: Use, _: Reader) -> PlanView:
+    """Read the suite file again and say what `apply` would do."""
+    return views.plan(await control.suite.plan())
+
+
+@router.post("/api/apply", tags=["suite"], status_code=202)
+async def apply(control: Use, actor: Writer) -> Accepted:
+    """Read the suite file again and bring the suite to what it says."""
+    return Accepted(id=await control.suite.apply(actor))
+
+
+@router.post("/api/shutdown", tags=["suite"], status_code=202)
+async def shutdown(control: Use, actor: Writer) -> LiveView:
+    """Stop everything, dependents first, and end the daemon."""
+    control.suite.shutdown(actor)
+    return LiveView()
+
+
+@router.post("/api/tokens", tags=["identity"], status_code=201)
+async def tokens(control: Use, actor: Writer, body: TokenBody) -> TokenAnswer:
+    """A token that the gateway accepts."""
+    token = control.tokens.mint(actor, body.subject, roles=body.roles, ttl_s=body.ttl)
+    return TokenAnswer(access_token=token.access_token, expires_in=token.expires_in)
+
+
+@router.get("/api/events", tags=["events"], status_code=200, response_class=live.EventStream)
+async def events(
+    control: Use,
+    _: Reader,
+    follow: bool = True,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Events as server-sent events, recent ones first; `Last-Event-ID` resumes after that one."""
+    return live.EventStream(
+        control.events.read(after=last_event_id, follow=follow),
+        lambda event: live.frame(event.model_dump(mode="json"), event=event.type, id=event.id),
+    )
+
+
+@router.get("/api/metrics", tags=["metrics"])
+async def metrics(control: Use, _: Reader) -> dict[str, dict[str, float]]:
+    """Samples by name and service, as JSON."""
+    return await control.metrics.as_json()
+
+
+@router.get("/metrics", tags=["metrics"], response_class=PlainTextResponse)
+async def prometheus(control: Use, _: Reader) -> Response:
+    """The same in the Prometheus text format."""
+    return Response(await control.metrics.as_text(), media_type=control.metrics.MEDIA_TYPE)

@@ -1,0 +1,79 @@
+"""The management API as a component: uvicorn on a socket that is bound before it is announced."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from anyio import create_task_group, get_cancelled_exc_class, move_on_after
+from anyio.abc import TaskStatus
+from fastapi import FastAPI
+
+from intertie.errors import DaemonError
+from intertie.runtime.component import Health, Status
+
+_BACKLOG = 512
+_CLOSE_S = 2.0
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises DaemonError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as exc:
+        listener.close()
+        raise DaemonError(
+            f"cannot listen on {host}:{port} for the management API: {exc.strerror};"
+            " set `api: {port: …}` in the suite file, or `port: auto`"
+        ) from exc
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without signal handlers: signals are the daemon's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class ApiServer:
+    """Serves the application on `listener`, which it closes."""
+
+    def __init__(self, app: FastAPI, listener: socket.socket) -> None:
+        self._listener = listener
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=1,
+            )
+        )
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """See Component. The socket listens already, so it is ready as soon as it runs."""
+        async with create_task_group() as group:
+            group.start_soon(self._serve)
+            task_status.started()
+
+    async def _serve(self) -> None:
+        try:
+            await self._server.serve(sockets=[self._listener])
+        except get_cancelled_exc_class():
+            with move_on_after(_CLOSE_S, shield=True):
+                self._server.should_exit = True
+                await self._server.shutdown(sockets=[self._listener])
+            raise
+        finally:
+            self._listener.close()
+
+    def health(self) -> Health:
+        """See Component."""
+        return Health(Status.UP if self._server.started else Status.DOWN)

@@ -1,0 +1,44 @@
+"""What `control` answers, as bodies of the API."""
+
+from intertie.api.models import DependencyHealth, HealthView, PlanView, ReplicaView, ServiceView
+from intertie.control.health import Report, status_of
+from intertie.plan import Plan, ServiceStatus, as_dict, describe
+from intertie.suite.rules import RESERVED
+
+
+def service(status: ServiceStatus) -> ServiceView:
+    """A service with its replicas."""
+    return ServiceView(
+        name=status.name,
+        kind="engine" if status.name in RESERVED else "service",
+        status=status_of(status).value,
+        depends_on=list(status.spec.depends_on),
+        replicas=[
+            ReplicaView.model_validate(replica, from_attributes=True) for replica in status.replicas
+        ],
+    )
+
+
+def health(report: Report) -> HealthView:
+    """The health JSON."""
+    services = {
+        name: DependencyHealth(
+            status=found.status.value,
+            dependencies={other: status.value for other, status in found.dependencies.items()},
+            error=found.error,
+        )
+        for name, found in report.services.items()
+    }
+    return HealthView(
+        status=report.status.value,
+        timestamp=report.timestamp,
+        services=services,
+        addresses=dict(report.addresses),
+    )
+
+
+def plan(todo: Plan) -> PlanView:
+    """The steps, and the same for a person."""
+    return PlanView(
+        steps=[dict(step) for step in as_dict(todo)["steps"]], lines=list(describe(todo))
+    )

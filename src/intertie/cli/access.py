@@ -1,0 +1,65 @@
+"""Commands that give access: tokens, addresses, shell completion."""
+
+from collections.abc import Sequence
+
+import click
+from click.shell_completion import get_completion_class
+
+from intertie.cli import render
+from intertie.cli.client import Client
+from intertie.cli.options import Target, json_option, suite_options
+from intertie.errors import NotFoundError
+
+
+@click.command()
+@suite_options
+@json_option
+@click.option("--subject", default="local", show_default=True, help="Whom the token is for.")
+@click.option("--role", "roles", multiple=True, help="A role to put into it; may be repeated.")
+@click.option(
+    "--ttl", metavar="DURATION", help="Lifetime such as 15m or 12h (default: the file's)."
+)
+def token(
+    target: Target, subject: str, roles: Sequence[str], ttl: str | None, as_json: bool
+) -> None:
+    """Print a token that the gateway accepts."""
+    body = {"subject": subject, "roles": list(roles), "ttl": ttl}
+    with Client.connect(target.folder) as client:
+        answer = client.post("/api/tokens", body)
+    if as_json:
+        render.as_json(answer)
+    else:
+        click.echo(answer["access_token"])
+
+
+@click.command()
+@suite_options
+@click.argument("name")
+def url(target: Target, name: str) -> None:
+    """Print the address of `gateway`, `api` or a service's first replica."""
+    with Client.connect(target.folder) as client:
+        addresses: dict[str, str] = client.get("/api/health")["addresses"]
+        if name in addresses:
+            click.echo(addresses[name])
+            return
+        replicas = client.get(f"/api/services/{name}")["replicas"]
+    if replicas[0]["port"] is None:
+        raise NotFoundError(f"cannot tell the address of {name!r}: it has no port")
+    click.echo(f"http://127.0.0.1:{replicas[0]['port']}")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print the completion script of SHELL, to be sourced by its start-up file.
+
+    For bash: intertie completion bash > ~/.local/share/bash-completion/completions/intertie
+    """
+    found = get_completion_class(shell)
+    if found is None:  # pragma: no cover - Click ships all three
+        raise NotFoundError(f"cannot complete for {shell}")
+    click.echo(found(context.find_root().command, {}, "intertie", "_INTERTIE_COMPLETE").source())
+
+
+COMMANDS = (token, url, completion)

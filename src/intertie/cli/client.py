@@ -1,0 +1,134 @@
+"""Talks to the daemon of a suite over its management API."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import psutil
+
+from intertie.drivers import Identity, proc
+from intertie.errors import DaemonError, IntertieError
+from intertie.runtime.folder import Daemon, StateFolder
+
+_CONNECT_S = 5.0
+_ANSWER_S = 60.0
+
+
+def find_daemon(folder: StateFolder) -> Daemon | None:
+    """The daemon that runs for this state folder now, or None."""
+    daemon = folder.daemon()
+    return daemon if daemon and is_alive(daemon) else None
+
+
+def is_alive(daemon: Daemon) -> bool:
+    """Whether that very process still runs (a reused pid has another start time)."""
+    return proc.is_alive(Identity(daemon.pid, daemon.start_ticks))
+
+
+def wait_gone(daemon: Daemon, timeout_s: float) -> bool:
+    """Whether the daemon ended within the time."""
+    try:
+        psutil.Process(daemon.pid).wait(timeout_s)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.TimeoutExpired:
+        return not is_alive(daemon)
+    return True
+
+
+class Client:
+    """One connection to the management API; answers are parsed JSON."""
+
+    def __init__(self, base_url: str, key: str) -> None:
+        self._http = httpx.Client(
+            base_url=base_url,
+            headers={"authorization": f"Bearer {key}"} if key else {},
+            timeout=httpx.Timeout(_ANSWER_S, connect=_CONNECT_S),
+            trust_env=False,
+        )
+
+    @classmethod
+    def connect(cls, folder: StateFolder) -> Self:
+        """The client of the running daemon. Raises DaemonError when there is none."""
+        daemon = find_daemon(folder)
+        if daemon is None:
+            raise DaemonError(
+                "cannot reach the suite: it is not running; start it with `intertie up`"
+            )
+        try:
+            return cls(daemon.api_url, folder.api_key.read_text())
+        except OSError as exc:
+            raise DaemonError(f"cannot read the management key: {exc}") from exc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def get(self, path: str, **params: object) -> Any:
+        """The JSON answer of a GET; parameters that are None are left out."""
+        return self._ask("GET", path, params=_given(params))
+
+    def post(self, path: str, body: object | None = None) -> Any:
+        """The JSON answer of a POST."""
+        return self._ask("POST", path, json=body if body is not None else {})
+
+    def text(self, path: str) -> str:
+        """The answer of a GET as it is."""
+        return self._send("GET", path).text
+
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
+        return self._send(method, path, **options).json()
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        with _explained():
+            response = self._http.request(method, path, **options)
+        _raise_for(response)
+        return response
+
+    def events(self, path: str, **params: object) -> Iterator[dict[str, Any]]:
+        """The data of each server-sent event, until the daemon ends the stream."""
+        timeout = httpx.Timeout(None, connect=_CONNECT_S)
+        with (
+            _explained(),
+            self._http.stream("GET", path, params=_given(params), timeout=timeout) as response,
+        ):
+            if response.is_error:
+                response.read()
+                _raise_for(response)
+            for line in response.iter_lines():
+                if line.startswith("data:"):
+                    yield json.loads(line[5:])
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except httpx.HTTPError as exc:
+        raise DaemonError(
+            f"cannot reach the daemon: {str(exc) or type(exc).__name__}; see `.intertie/logs/daemon.log`"
+        ) from exc
+
+
+def _raise_for(response: httpx.Response) -> None:
+    if response.is_success:
+        return
+    try:
+        detail = response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        detail = f"the daemon answered {response.status_code}"
+    raise IntertieError(detail)
+
+
+def _given(params: dict[str, object]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value is not None}

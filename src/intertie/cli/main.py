@@ -1,0 +1,62 @@
+"""The root command and the fence that turns every error into one line and an exit code."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from intertie.cli import access, files, life, services, watch
+from intertie.errors import IntertieError, SuiteError
+
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+_EPILOG = (
+    "Exit codes: 0 done, 1 failed, 2 faulty suite file or arguments, 130 interrupted. "
+    "Shell completion: `intertie completion --help`."
+)
+
+
+@click.group(
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="intertie", prog_name="intertie")
+def cli() -> None:
+    """Run your services as one system, from one suite file."""
+
+
+for module in (life, services, files, watch, access):
+    for command in module.COMMANDS:
+        cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code. Errors go to standard error, never as a traceback."""
+    try:
+        cli.main(arguments, prog_name="intertie", standalone_mode=False)
+    except click.ClickException as exc:
+        exc.show()
+        return exc.exit_code
+    except SuiteError as exc:
+        click.echo(str(exc), err=True)
+        click.echo(_count(len(exc.faults)), err=True)
+        return EXIT_BAD_INPUT
+    except IntertieError as exc:
+        click.echo(f"error: {exc}", err=True)
+        return EXIT_FAILED
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+    return 0
+
+
+def _count(faults: int) -> str:
+    return f"{faults} fault{'' if faults == 1 else 's'} found; nothing was changed"

@@ -1,0 +1,111 @@
+"""Samples about the running suite, for Prometheus and as JSON."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import psutil
+from anyio import to_thread
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from intertie.control.health import status_of
+from intertie.plan import Replica, ServiceStatus, Snapshot, State
+from intertie.runtime.component import Status
+
+_LABELS = ("service", "replica")
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Read when asked for; nothing is sampled in between."""
+
+    MEDIA_TYPE: ClassVar[str] = "text/plain; version=0.0.4; charset=utf-8"
+
+    snapshot: Callable[[], Snapshot]
+
+    async def as_text(self) -> bytes:
+        """The Prometheus text format."""
+        return await to_thread.run_sync(generate_latest, self._registry())
+
+    async def as_json(self) -> dict[str, dict[str, float]]:
+        """`{sample name: {service/replica: value}}`; the daemon's own samples under ""."""
+        return await to_thread.run_sync(_flatten, self._registry())
+
+    def _registry(self) -> CollectorRegistry:
+        registry = CollectorRegistry()
+        ProcessCollector(namespace="intertie_daemon", registry=registry)
+        registry.register(_Suite(self.snapshot()))
+        return registry
+
+
+class _Suite(Collector):
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._services = tuple(snapshot.services.values())
+
+    def collect(self) -> Iterator[Metric]:
+        yield _per_service(
+            "intertie_service_up",
+            "1 when every replica is well.",
+            self._services,
+            lambda service: float(status_of(service) is Status.UP),
+        )
+        running = GaugeMetricFamily(
+            "intertie_replica_running", "1 when ready for requests.", labels=_LABELS
+        )
+        restarts = CounterMetricFamily(
+            "intertie_replica_restarts", "Restarts since last started on request.", labels=_LABELS
+        )
+        memory = GaugeMetricFamily(
+            "intertie_replica_memory_bytes", "Resident memory of the main process.", labels=_LABELS
+        )
+        cpu = CounterMetricFamily(
+            "intertie_replica_cpu_seconds",
+            "User and system time of the main process.",
+            labels=_LABELS,
+        )
+        for service in self._services:
+            for replica in service.replicas:
+                labels = (service.name, str(replica.index))
+                running.add_metric(labels, float(replica.state is State.RUNNING))
+                restarts.add_metric(labels, replica.restarts)
+                if (usage := _usage(replica)) is not None:
+                    memory.add_metric(labels, usage[0])
+                    cpu.add_metric(labels, usage[1])
+        yield from (running, restarts, memory, cpu)
+
+
+def _per_service(
+    name: str,
+    text: str,
+    services: tuple[ServiceStatus, ...],
+    value: Callable[[ServiceStatus], float],
+) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=("service",))
+    for service in services:
+        family.add_metric((service.name,), value(service))
+    return family
+
+
+def _usage(replica: Replica) -> tuple[float, float] | None:
+    """Bytes and CPU-seconds; None when it is not running (any more)."""
+    if replica.pid is None:
+        return None
+    try:
+        process = psutil.Process(replica.pid)
+        with process.oneshot():
+            times = process.cpu_times()
+            return float(process.memory_info().rss), times.user + times.system
+    except psutil.Error:
+        return None
+
+
+def _flatten(registry: CollectorRegistry) -> dict[str, dict[str, float]]:
+    flat: dict[str, dict[str, float]] = {}
+    for metric in registry.collect():
+        for sample in metric.samples:
+            key = "/".join(sample.labels[label] for label in _LABELS if label in sample.labels)
+            flat.setdefault(sample.name, {})[key] = sample.value
+    return flat

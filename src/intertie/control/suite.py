@@ -1,0 +1,76 @@
+"""Bring the running suite to what the file says; end it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from anyio import Event, to_thread
+
+from intertie.control.actor import Actor
+from intertie.plan import Plan, diff
+from intertie.runtime.change import Changes, Progress
+from intertie.runtime.supervisor import Supervisor
+from intertie.suite.model import Service, Suite
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A suite file as loaded now, and all services it stands for, engines included."""
+
+    suite: Suite
+    services: Mapping[str, Service]
+
+
+class SuiteControl:
+    """Reads the file anew for every plan; holds the suite that was applied last."""
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        changes: Changes,
+        *,
+        load: Callable[[], Wanted],
+        set_routes: Callable[[Suite], Awaitable[None]],
+        stop: Event,
+    ) -> None:
+        """`load` reads the file (in a thread); `set_routes` gives a suite to the gateway."""
+        self._supervisor = supervisor
+        self._changes = changes
+        self._load = load
+        self._set_routes = set_routes
+        self._stop = stop
+
+    async def plan(self) -> Plan:
+        """What `apply` would do now. Raises SuiteError."""
+        wanted = await to_thread.run_sync(self._load)
+        return diff(self._supervisor.snapshot(), wanted.services)
+
+    async def apply(self, actor: Actor, title: str = "apply") -> str:
+        """Begin the change that brings the suite to what the file says; its id.
+
+        Raises SuiteError, with nothing changed, when the file has faults.
+        """
+        actor.require_write()
+        wanted = await to_thread.run_sync(self._load)
+        current = self._supervisor.snapshot()
+        todo = diff(current, wanted.services)
+
+        async def work(progress: Progress) -> None:
+            # Make before break: routes to what goes are taken down first, new ones put up last.
+            await self._set_routes(_without_new(wanted.suite, current.services))
+            await self._supervisor.apply(wanted.services, todo, progress)
+            await self._set_routes(wanted.suite)
+
+        change = await self._changes.begin(title, work, actor=actor.name, steps=todo.steps)
+        return change.id
+
+    def shutdown(self, actor: Actor) -> None:
+        """Ask the daemon to stop everything and end; returns at once."""
+        actor.require_write()
+        self._stop.set()
+
+
+def _without_new(suite: Suite, known: Mapping[str, object]) -> Suite:
+    if suite.gateway is None:
+        return suite
+    routes = tuple(route for route in suite.gateway.routes if route.service in known)
+    return suite.model_copy(update={"gateway": suite.gateway.model_copy(update={"routes": routes})})

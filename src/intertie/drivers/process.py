@@ -1,0 +1,239 @@
+"""Services as processes of this machine."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
+from functools import partial
+
+import psutil
+from anyio import Event, Lock, move_on_after, open_signal_receiver, sleep
+from anyio.abc import TaskStatus
+
+from intertie.drivers import Exit, Identity, Launch, Remains, proc
+from intertie.drivers.spawn import spawn
+from intertie.drivers.tree import INSTANCE, SERVICE, Marker, Tree, bury, gone, kill_all
+from intertie.errors import DriverError
+
+_REAP_EVERY_S = 0.5
+_ROUNDS = 100
+_UNKILLABLE_S = 5.0
+
+
+class ProcessDriver:
+    """Starts each replica as the leader of a session of its own.
+
+    `instance` is the random id of the state folder. `run` it in the daemon, and before anything
+    is started; without it orphans go to init, and finding them means looking at every process.
+    """
+
+    def __init__(self, instance: str) -> None:
+        self._instance = instance
+        self._mains: set[int] = set()
+        """Pids of main processes that we started and have not reaped."""
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Take in orphans below us and reap them when they end. See Component."""
+        proc.become_subreaper()
+        with open_signal_receiver(signal.SIGCHLD) as signals:
+            task_status.started()
+            async for _ in signals:
+                self._reap_orphans()
+                await sleep(_REAP_EVERY_S)  # one look for many ends
+
+    async def start(self, launch: Launch) -> "ProcessInstance":
+        """See Driver.
+
+        The spawn is done here and not in a thread: it takes a millisecond, and cancellation
+        cannot come between the process and our knowledge of it.
+        """
+        marker = Marker(self._instance, launch.service, launch.replica)
+        popen = spawn(launch, marker.env)
+        self._mains.add(popen.pid)
+        # An unreaped child always has a start time, except where there is no /proc.
+        identity = proc.identify(popen.pid) or Identity(popen.pid, 0)
+        tree = Tree(marker, identity, held=True, others=lambda: self._mains)
+        return ProcessInstance(launch, tree, popen=popen, on_reaped=self._mains.discard)
+
+    async def adopt(self, launch: Launch, identity: Identity) -> "ProcessInstance | None":
+        """See Driver."""
+        if not proc.is_alive(identity):
+            return None
+        marker = Marker(self._instance, launch.service, launch.replica)
+        return ProcessInstance(launch, self._foreign(marker, identity))
+
+    async def reap(self, remains: Remains) -> bool:
+        """See Driver."""
+        marker = Marker(self._instance, remains.service, remains.replica)
+        tree = self._foreign(marker, remains.identity)
+        if proc.is_alive(remains.identity):
+            ended = partial(gone, remains.identity)
+            await _ask(tree, ended, remains.stop_signal, remains.stop_grace_s)
+            await tree.kill()
+            bury([remains.identity])
+            return True
+        return await tree.kill() > 0
+
+    async def sweep(self, kept: Collection[tuple[str, int]]) -> int:
+        """See Driver."""
+        labels = {f"{SERVICE}={service}/{replica}".encode() for service, replica in kept}
+        killed: set[Identity] = set()
+        for _ in range(_ROUNDS):
+            found = self._carriers(labels)
+            if not found or not await kill_all(found):
+                break
+            killed.update(found)
+            bury(found)
+        return len(killed)
+
+    def _carriers(self, kept: set[bytes]) -> list[Identity]:
+        instance = f"{INSTANCE}={self._instance}".encode()
+        found: list[Identity] = []
+        for known in proc.everything():
+            env = proc.environment(known.identity.pid)
+            if instance in env and kept.isdisjoint(env) and not known.zombie:
+                found.append(known.identity)
+        own = _ourselves()
+        return [identity for identity in found if identity.pid not in own]
+
+    def _foreign(self, marker: Marker, identity: Identity) -> Tree:
+        return Tree(marker, identity, held=False, others=lambda: self._mains)
+
+    def _reap_orphans(self) -> None:
+        """Reap dead children that nobody here started.
+
+        Programs our own libraries run stay in our session; they are theirs to wait for.
+        """
+        session = os.getsid(0)
+        for pid in proc.children(os.getpid()):
+            found = None if pid in self._mains else proc.stat(pid)
+            if found is not None and found.zombie and found.session != session:
+                with suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+
+
+class ProcessInstance:
+    """One main process and everything that came from it."""
+
+    def __init__(
+        self,
+        launch: Launch,
+        tree: Tree,
+        *,
+        popen: "subprocess.Popen[bytes] | None" = None,
+        on_reaped: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._launch = launch
+        self._tree = tree
+        self._popen = popen
+        self._on_reaped = on_reaped
+        self._ended = Event()
+        self._exit = Exit(None, None)
+        self._stopping = Lock()
+        self._gone = False
+        _on_end(tree.main, self._note_end, child=popen is not None)
+
+    @property
+    def identity(self) -> Identity:
+        """See Instance."""
+        return self._tree.main
+
+    async def wait(self) -> Exit:
+        """See Instance."""
+        await self._ended.wait()
+        return self._exit
+
+    async def stop(self) -> Exit:
+        """See Instance. Raises DriverError when the kernel does not let go of the process."""
+        async with self._stopping:
+            if not self._gone:
+                await self._end()
+                self._gone = True
+        return self._exit
+
+    async def _end(self) -> None:
+        launch = self._launch
+        if not self._ended.is_set():
+            await _ask(self._tree, self._ended.wait, launch.stop_signal, launch.stop_grace_s)
+        await self._tree.kill()
+        with move_on_after(_UNKILLABLE_S):
+            await self._ended.wait()
+        if not self._ended.is_set():
+            raise DriverError(
+                f"cannot stop service {launch.service!r}: pid {self.identity.pid} was killed but "
+                "is held by the kernel (a hanging disk or network file system?)",
+                service=launch.service,
+            )
+        if self._popen is not None:
+            # Only now: until it is reaped, nobody else can have its pid or its group.
+            self._popen.wait()
+            self._on_reaped(self.identity.pid)
+
+    def _note_end(self) -> None:
+        if self._popen is not None:
+            self._exit = _decode(self.identity.pid)
+        self._ended.set()
+
+
+async def _ask(
+    tree: Tree, ended: Callable[[], Awaitable[object]], number: int, grace_s: float
+) -> None:
+    """Send the stop signal to the group and give all of the group time to obey."""
+    tree.look()
+    tree.signal(number)
+    tree.signal(signal.SIGCONT)  # a suspended process could not obey
+    with move_on_after(grace_s):
+        await ended()
+        while others := tree.group():
+            await gone(others[0].identity)
+
+
+def _decode(pid: int) -> Exit:
+    """How a child ended; it stays a zombie."""
+    found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+    if found is None:
+        return Exit(None, None)
+    if found.si_code == os.CLD_EXITED:
+        return Exit(found.si_status, None)
+    return Exit(None, found.si_status)
+
+
+def _on_end(main: Identity, callback: Callable[[], None], *, child: bool) -> None:
+    """Have the loop call back once the process has ended, without polling where that goes."""
+    loop = asyncio.get_running_loop()
+    if not proc.has_pidfd():
+        arguments = (main.pid, child, loop, callback)
+        threading.Thread(target=_wait_in_thread, args=arguments, daemon=True).start()
+        return
+    try:
+        handle = os.pidfd_open(main.pid)
+    except ProcessLookupError:
+        loop.call_soon(callback)
+        return
+
+    def ended() -> None:
+        loop.remove_reader(handle)
+        os.close(handle)
+        callback()
+
+    loop.add_reader(handle, ended)
+
+
+def _wait_in_thread(
+    pid: int, child: bool, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]
+) -> None:
+    with suppress(psutil.NoSuchProcess, ChildProcessError):
+        if child:
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        else:
+            psutil.Process(pid).wait()
+    with suppress(RuntimeError):  # the loop may have ended meanwhile
+        loop.call_soon_threadsafe(callback)
+
+
+def _ourselves() -> set[int]:
+    """This process and those above it, which may be services of the same suite."""
+    return {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}

@@ -1,0 +1,1 @@
+"""The gateway: routes of a suite to a small intermediate form, and that to the files of Envoy."""

@@ -1,0 +1,31 @@
+"""Everything wrong with a suite, at once: each key by itself, then the rules between them.
+
+The rules look at a draft: what is left of the suite when every faulty key is taken away. So a
+mistyped port does not hide a dependency on a service that does not exist.
+"""
+
+from pathlib import Path
+from typing import cast
+
+from pydantic import ValidationError
+
+from intertie.errors import Fault
+from intertie.suite import rules
+from intertie.suite.draft import draft
+from intertie.suite.explain import explain
+from intertie.suite.model import Suite
+from intertie.suite.tree import Places, Table, plain
+
+
+def check(tree: Table, where: Places, *, folder: Path, faults: list[Fault]) -> Suite | None:
+    """The suite of a finished tree; adds every fault, and is None when the models refuse it."""
+    data = cast("dict[str, object]", plain(tree))
+    suite: Suite | None = None
+    try:
+        suite = Suite.model_validate(data)
+    except ValidationError as exc:
+        faults.extend(explain(exc, where))
+    understood = draft(data, where, folder)
+    for rule in rules.ALL:
+        faults.extend(rule(understood))
+    return suite

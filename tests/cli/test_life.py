@@ -1,0 +1,143 @@
+"""`up` and `down`, as a user runs them."""
+
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from tests.harness import Bench
+
+pytestmark = pytest.mark.slow
+
+SUITE = """
+suite: tour
+api: {port: auto}
+services:
+  web:
+    command: python3 -m http.server --bind 127.0.0.1 $(PORT)
+    port: auto
+    healthcheck: {http: /}
+    restart: on-failure
+  worker:
+    command: sh -c 'echo ready; exec sleep 1000'
+    depends_on: {web: {condition: service_healthy}}
+"""
+
+
+def test_up_brings_everything_and_down_leaves_nothing(bench: Bench) -> None:
+    """Every service is running after `up`; no process and no port is left after `down`."""
+    bench.write(SUITE)
+
+    started = bench.ok("up", "--detach")
+
+    assert {each["name"]: each["status"] for each in bench.ok("ps", "--json").json()} == {
+        "web": "UP",
+        "worker": "UP",
+    }
+    assert "web" in started.out and "api" in started.out
+    port = bench.service("web")["replicas"][0]["port"]
+    pids = [process.pid for process in bench.processes()]
+    bench.ok("down")
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert port not in {c.laddr.port for c in psutil.net_connections("tcp") if c.status == "LISTEN"}
+    assert not (bench.state / "run" / "api.token").exists()
+
+
+def test_a_faulty_file_starts_nothing(bench: Bench) -> None:
+    """`up` prints the faults, exits 2, and there is no daemon."""
+    bench.write(SUITE.replace("command: python3", "comand: python3"))  # codespell:ignore
+
+    failed = bench("up", "--detach")
+
+    assert failed.code == 2
+    assert "suite.yaml:6:5" in failed.err and "`command`" in failed.err
+    assert bench.processes() == []
+
+
+def test_a_service_that_cannot_start_is_named_with_its_last_words(bench: Bench) -> None:
+    """The error holds the service, how it ended and what it said; the rest goes on."""
+    bench.write(
+        SUITE
+        + "  bad:\n    command: sh -c 'echo no licence found >&2; exit 3'\n    healthcheck: {test: ['true']}\n"
+    )
+
+    failed = bench("up", "--detach")
+
+    assert failed.code == 1
+    assert "bad" in failed.err and "no licence found" in failed.err and "3" in failed.err
+    assert bench.service("web")["status"] == "UP"
+
+
+def test_ctrl_c_stops_the_suite(bench: Bench) -> None:
+    """An attached `up` ends with everything when interrupted."""
+    bench.write(SUITE)
+    attached = subprocess.Popen(
+        [sys.executable, "-m", "intertie", "up"],
+        cwd=bench.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert attached.stdout is not None
+    with attached.stdout as lines:
+        while "Ctrl-C stops" not in lines.readline():
+            assert attached.poll() is None
+
+        attached.send_signal(signal.SIGINT)
+
+        attached.wait(30)
+    assert bench.processes() == []
+
+
+def test_a_killed_daemon_is_cleaned_up_by_down(bench: Bench) -> None:
+    """After kill -9 of the daemon, `down` ends what it left running."""
+    bench.write(SUITE)
+    bench.ok("up", "--detach")
+    psutil.Process(bench.daemon()["pid"]).kill()
+    assert bench.processes()
+
+    done = bench.ok("down")
+
+    assert "leftover" in done.out
+    assert bench.processes() == []
+
+
+def test_a_killed_daemon_is_followed_by_up(bench: Bench) -> None:
+    """After kill -9 of the daemon, the next `up` takes over what still runs, without a restart."""
+    bench.write(SUITE)
+    bench.ok("up", "--detach")
+    before = bench.service("web")["replicas"][0]["pid"]
+    psutil.Process(bench.daemon()["pid"]).kill()
+
+    bench.ok("up", "--detach")
+
+    assert bench.service("web")["replicas"][0]["pid"] == before
+    assert bench.service("worker")["status"] == "UP"
+
+
+def test_up_again_applies_what_changed(bench: Bench) -> None:
+    """A second `up` replaces the service whose entry changed and touches no other."""
+    bench.write(SUITE)
+    bench.ok("up", "--detach")
+    before = bench.service("web")["replicas"][0]["pid"]
+    bench.write(SUITE.replace("sleep 1000", "sleep 2000"))
+
+    bench.ok("up", "--detach")
+
+    assert bench.service("web")["replicas"][0]["pid"] == before
+    worker = psutil.Process(bench.service("worker")["replicas"][0]["pid"])
+    assert "2000" in worker.cmdline()
+
+
+def test_two_daemons_cannot_share_a_folder(bench: Bench) -> None:
+    """A daemon started by hand beside a running one is refused with a clear word."""
+    bench.write(SUITE)
+    bench.ok("up", "--detach")
+
+    second = bench("daemon")
+
+    assert second.code == 1
+    assert "another daemon runs there" in second.err
