@@ -41,9 +41,10 @@ def report(title: str, columns: Sequence[Column], *, baseline: str) -> None:
     print(f"\n{title}: medians of {len(base.rounds)} interleaved rounds (ratio to {baseline})")
     print(f"{'':<24}" + "".join(f"{measure:>26}" for measure in measures))
     for column in columns:
+        medians = {measure: column.median(measure) for measure in measures}
         cells = (
-            f"{column.median(measure):>15,.3f} ({column.median(measure) / base.median(measure):6.3f})"
-            for measure in measures
+            f"{value:>15,.3f} ({value / base.median(measure):6.3f})"
+            for measure, value in medians.items()
         )
         print(f"{column.name:<24}" + "".join(f"{cell:>26}" for cell in cells))
     RESULTS.mkdir(exist_ok=True)

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -175,7 +176,7 @@ class SuiteOrchestrator:
             folder=self.settings.file.parent,
             logs=self.folder.logs,
             data=self.folder.data,
-            env=inherited(os.environ),
+            env=_with_own_programs(inherited(os.environ)),
             resolve=partial(resolve, find=find),
         )
 
@@ -261,6 +262,12 @@ async def _stop_on_signal(stopping: Event) -> None:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _with_own_programs(env: Mapping[str, str]) -> Mapping[str, str]:
+    """Programs of our own virtual environment are found first, as if it had been activated."""
+    own = str(Path(sys.executable).parent)
+    return {**env, "PATH": os.pathsep.join([own, env.get("PATH", os.defpath)])}
 
 
 def _is_loopback(host: str) -> bool:

@@ -26,7 +26,7 @@ def launch(folder: Path, **keys: object) -> Launch:
         resolve=lambda text: text.replace("${secret:pw}", "hidden"),
     )
     urls = {"db-main": "http://127.0.0.1:1", "api": "http://127.0.0.1:2"}
-    spec = service(**keys)
+    spec = service("x", **keys)
     port = spec.port if isinstance(spec.port, int) else None
     return make_launch("api", 3, spec, port=port, urls=urls, place=place)
 

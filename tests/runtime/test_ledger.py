@@ -44,7 +44,7 @@ def test_entries_of_another_boot_are_none(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.record(entry())
     file = next(tmp_path.glob("*.json"))
-    file.write_text(file.read_text().replace('"boot": "', '"boot": "other'))
+    file.write_text(file.read_text().replace('"boot":"', '"boot":"other'))
 
     assert ledger.entries() == []
 

@@ -1,5 +1,6 @@
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,11 @@ pytestmark = pytest.mark.anyio
 NEVER = {"test": ["false"], "interval": "1s"}
 
 
+def has_text(file: Path) -> bool:
+    """Whether something was written."""
+    return file.stat().st_size > 0
+
+
 async def test_each_replica_has_a_port_and_logs_of_its_own(tmp_path: Path) -> None:
     """Replicas never share a port or a log file."""
     async with staged(tmp_path) as stage:
@@ -24,9 +30,8 @@ async def test_each_replica_has_a_port_and_logs_of_its_own(tmp_path: Path) -> No
 
         assert len(set(ports)) == 3
         for index, port in enumerate(ports):
-            await eventually(
-                lambda i=index: (tmp_path / f"logs/api/{i}.out.log").stat().st_size > 0
-            )
+            log = tmp_path / f"logs/api/{index}.out.log"
+            await eventually(partial(has_text, log))
             assert await stage.text("api", index) == [port]
 
 

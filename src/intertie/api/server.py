@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from anyio import create_task_group, get_cancelled_exc_class, move_on_after
+from anyio import CancelScope, create_task_group, sleep_forever
 from anyio.abc import TaskStatus
 from fastapi import FastAPI
 
@@ -13,7 +13,6 @@ from intertie.errors import DaemonError
 from intertie.runtime.component import Health, Status
 
 _BACKLOG = 512
-_CLOSE_S = 2.0
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -58,21 +57,21 @@ class ApiServer:
         )
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
-        """See Component. The socket listens already, so it is ready as soon as it runs."""
+        """See Component. The socket listens already, so it is ready as soon as it runs.
+
+        When cancelled, requests under way get a second to finish.
+        """
         async with create_task_group() as group:
             group.start_soon(self._serve)
-            task_status.started()
+            try:
+                task_status.started()
+                await sleep_forever()
+            finally:
+                self._server.should_exit = True
 
     async def _serve(self) -> None:
-        try:
+        with CancelScope(shield=True):  # it ends by `should_exit`, and then closes the socket
             await self._server.serve(sockets=[self._listener])
-        except get_cancelled_exc_class():
-            with move_on_after(_CLOSE_S, shield=True):
-                self._server.should_exit = True
-                await self._server.shutdown(sockets=[self._listener])
-            raise
-        finally:
-            self._listener.close()
 
     def health(self) -> Health:
         """See Component."""

@@ -1,13 +1,13 @@
 """Talks to the daemon of a suite over its management API."""
 
 import json
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
-import psutil
 
 from intertie.drivers import Identity, proc
 from intertie.errors import DaemonError, IntertieError
@@ -15,6 +15,7 @@ from intertie.runtime.folder import Daemon, StateFolder
 
 _CONNECT_S = 5.0
 _ANSWER_S = 60.0
+_POLL_S = 0.01
 
 
 def find_daemon(folder: StateFolder) -> Daemon | None:
@@ -29,13 +30,16 @@ def is_alive(daemon: Daemon) -> bool:
 
 
 def wait_gone(daemon: Daemon, timeout_s: float) -> bool:
-    """Whether the daemon ended within the time."""
-    try:
-        psutil.Process(daemon.pid).wait(timeout_s)
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.TimeoutExpired:
-        return not is_alive(daemon)
+    """Whether the daemon ended within the time.
+
+    Asks the process table: nobody tells us of the end of a process that is not our child, and a
+    dead one may stay listed until its parent takes note.
+    """
+    deadline = time.monotonic() + timeout_s
+    while is_alive(daemon):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
     return True
 
 
@@ -105,9 +109,11 @@ class Client:
             if response.is_error:
                 response.read()
                 _raise_for(response)
-            for line in response.iter_lines():
-                if line.startswith("data:"):
-                    yield json.loads(line[5:])
+            # A daemon that ends cuts its streams off: that is their end, not an error.
+            with suppress(httpx.RemoteProtocolError):
+                for line in response.iter_lines():
+                    if line.startswith("data:"):
+                        yield json.loads(line[5:])
 
 
 @contextmanager
@@ -116,7 +122,8 @@ def _explained() -> Iterator[None]:
         yield
     except httpx.HTTPError as exc:
         raise DaemonError(
-            f"cannot reach the daemon: {str(exc) or type(exc).__name__}; see `.intertie/logs/daemon.log`"
+            f"cannot reach the daemon: {str(exc) or type(exc).__name__};"
+            " see `.intertie/logs/daemon.log`"
         ) from exc
 
 

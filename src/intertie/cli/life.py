@@ -97,7 +97,7 @@ def _launch(target: Target, profiles: Sequence[str], *, insecure_local: bool) ->
 
     load(target.file, env=os.environ, environment=target.environment)
     target.folder.create()
-    command = [sys.executable, "-m", "intertie", "daemon", "--file", str(target.file)]
+    command = [sys.executable, "-m", "intertie", "daemon", "--file", str(target.file.resolve())]
     command += ["--state", str(target.folder.root)]
     command += ["--env", target.environment] if target.environment else []
     command += [f"--profile={name}" for name in profiles]

@@ -1,6 +1,5 @@
 """Options that many commands share, and what they resolve to."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +34,7 @@ def suite_options(command: F) -> F:
 
     def resolve(file: str | None, env: str | None, state: str | None) -> Target:
         found = find_suite(Path(file) if file else None)
-        root = Path(state).resolve() if state else found.parent / STATE_FOLDER
+        root = Path(state).resolve() if state else found.resolve().parent / STATE_FOLDER
         return Target(found, env, StateFolder(root))
 
     def run(
@@ -76,11 +75,11 @@ json_option = _option("--json", "as_json", is_flag=True, help="Print JSON instea
 
 
 def find_suite(file: Path | None) -> Path:
-    """The file named, or the nearest suite.yaml in this folder or above."""
+    """The file as named, or the nearest suite.yaml in this folder or above."""
     if file is not None:
-        return file.resolve()
-    here = Path(os.getcwd())
-    for folder in (here, *here.parents):
+        return file
+    here = Path.cwd()
+    for folder in (Path(), *here.parents):
         for name in FILE_NAMES:
             if (folder / name).is_file():
                 return folder / name

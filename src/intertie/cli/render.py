@@ -107,7 +107,7 @@ def changes(answer: Mapping[str, Any]) -> None:
             item["status"],
             item["actor"],
             item["began_at"][:19],
-            item["error"] or "",
+            (item["error"] or "").partition("\n")[0],
         ]
         for item in answer["items"]
     ]

@@ -7,6 +7,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,11 @@ from intertie.drivers import Identity
 
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_GET_CHILD_SUBREAPER = 37
+_PF_KTHREAD = 0x00200000
 _PROC = Path("/proc")
+_ENDED = {b"Z", b"X"}
+_EXEC_LOOKS = 25
+_EXEC_S = 0.0002
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +42,15 @@ def stat(pid: int) -> Stat | None:
     """The process as it is now, or None when there is none."""
     if not has_proc():
         return _portable_stat(pid)
-    try:
-        text = (_PROC / str(pid) / "stat").read_bytes()
-    except OSError:
+    fields = _stat_fields(pid)
+    if fields is None:
         return None
-    # The program's name, in brackets, may hold blanks and brackets itself.
-    fields = text[text.rindex(b")") + 2 :].split()
     return Stat(
         identity=Identity(pid, int(fields[19])),
         parent=int(fields[1]),
         group=int(fields[2]),
         session=int(fields[3]),
-        zombie=fields[0] in {b"Z", b"X"},
+        zombie=fields[0] in _ENDED,
     )
 
 
@@ -68,7 +70,7 @@ def environment(pid: int) -> list[bytes]:
     """NAME=value as the process was started with; empty when that cannot be read."""
     if has_proc():
         with suppress(OSError):
-            return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+            return _environ(pid).split(b"\0")
         return []
     with suppress(psutil.Error):
         return [f"{k}={v}".encode() for k, v in psutil.Process(pid).environ().items()]
@@ -176,6 +178,37 @@ def _prctl(option: int, argument: object) -> int:
 @cache
 def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None)
+
+
+def _environ(pid: int) -> bytes:
+    """The raw text. For an instant within exec it is empty: that instant is waited out."""
+    file = _PROC / str(pid) / "environ"
+    for _ in range(_EXEC_LOOKS):
+        text = file.read_bytes()
+        if text:
+            return text
+        if not _is_in_exec(pid):
+            break
+        time.sleep(_EXEC_S)
+    return file.read_bytes()  # exec may have ended between the two looks
+
+
+def _is_in_exec(pid: int) -> bool:
+    fields = _stat_fields(pid)
+    if fields is None or fields[0] in _ENDED:
+        return False
+    is_of_the_kernel = int(fields[6]) & _PF_KTHREAD
+    return not is_of_the_kernel and fields[48] == b"0"  # where the environment ends, in memory
+
+
+def _stat_fields(pid: int) -> list[bytes] | None:
+    """Field 3 and following of /proc/PID/stat; see proc(5)."""
+    try:
+        text = (_PROC / str(pid) / "stat").read_bytes()
+    except OSError:
+        return None
+    # The program's name, in brackets, may hold blanks and brackets itself.
+    return text[text.rindex(b")") + 2 :].split()
 
 
 def _portable_stat(pid: int) -> Stat | None:

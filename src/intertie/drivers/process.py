@@ -36,7 +36,7 @@ class ProcessDriver:
         """Pids of main processes that we started and have not reaped."""
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
-        """Take in orphans below us and reap them when they end. See Component."""
+        """Until cancelled, take in orphans below us and reap them when they end."""
         proc.become_subreaper()
         with open_signal_receiver(signal.SIGCHLD) as signals:
             task_status.started()

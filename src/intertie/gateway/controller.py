@@ -67,13 +67,14 @@ class GatewayController:
         self._one_at_a_time = Lock()
         self._shape: Resources | None = None
         self._error = ""
+        self._generation = ""
 
     async def prepare(self) -> None:
         """Write the bootstrap and the first generation, so that Envoy can start."""
         await to_thread.run_sync(self._write_bootstrap)
         resources = self._resources()
         await self._validate(resources)
-        await self._sink.write(resources)
+        self._generation = await self._sink.write(resources)
 
     async def run(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """See Component. Call `prepare` before."""
@@ -128,7 +129,9 @@ class GatewayController:
             self._tell("", accepted=False, error=str(exc))
             raise
         self._error = ""
-        self._tell(generation, accepted=True)
+        if generation != self._generation:
+            self._generation = generation
+            self._tell(generation, accepted=True)
 
     def _resources(self) -> Resources:
         services = self._snapshot().services

@@ -1,11 +1,12 @@
 """Ledger: which processes run, written where a killed daemon cannot take it along."""
 
-import json
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from intertie.drivers import Identity, Remains
 from intertie.errors import StoreError
@@ -33,6 +34,11 @@ class Entry:
         return Remains(self.service, self.replica, self.identity, number, self.stop_grace_s)
 
 
+class _File(BaseModel):
+    boot: str
+    entry: Entry
+
+
 class Ledger:
     """One small file a replica in a folder of its own.
 
@@ -48,7 +54,7 @@ class Ledger:
         """Remember; replaces what was known of this replica. Raises StoreError."""
         path = self._path(entry.service, entry.replica)
         part = path.with_suffix(".part")
-        text = json.dumps({"boot": self._boot, **asdict(entry)})
+        text = _File(boot=self._boot, entry=entry).model_dump_json()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             part.write_text(text)
@@ -67,10 +73,10 @@ class Ledger:
 
     def _read(self) -> Iterator[Entry]:
         for path in self._folder.glob("*.json"):
-            with suppress(OSError, ValueError, KeyError, TypeError):
-                found = json.loads(path.read_text())
-                if found.pop("boot") == self._boot:
-                    yield Entry(**{**found, "identity": Identity(**found["identity"])})
+            with suppress(OSError, ValueError):
+                found = _File.model_validate_json(path.read_bytes())
+                if found.boot == self._boot:
+                    yield found.entry
 
     def _path(self, service: str, replica: int) -> Path:
         return self._folder / f"{service}@{replica}.json"

@@ -1,10 +1,13 @@
 """Ports for what must outlive a process: Records (JSON documents) and Blobs (bytes)."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
+
+from intertie.errors import StoreError
 
 Document = dict[str, Any]  # a wire edge: JSON values, checked by the caller's own models
 
@@ -91,3 +94,29 @@ class Blobs(Protocol):
     def path(self, key: str) -> Path | None:
         """Where the blob lies on this machine, or None for a remote store."""
         ...
+
+
+# Scheme of the address, module, and what in it opens the store. A new adapter is a new line.
+_RECORDS = {"sqlite": ("intertie.store.sqlite", "open_url")}
+_BLOBS = {"file": ("intertie.store.local", "open_url")}
+
+
+def open_records(url: str) -> AbstractAsyncContextManager[Records]:
+    """Records at an address such as `sqlite:///var/lib/app.db`. Raises StoreError."""
+    opened: AbstractAsyncContextManager[Records] = _adapter(_RECORDS, url)(url)
+    return opened
+
+
+def open_blobs(url: str) -> Blobs:
+    """Blobs at an address such as `file:///var/lib/blobs`. Raises StoreError."""
+    opened: Blobs = _adapter(_BLOBS, url)(url)
+    return opened
+
+
+def _adapter(table: Mapping[str, tuple[str, str]], url: str) -> Callable[[str], Any]:
+    scheme = url.partition("://")[0]
+    if scheme not in table:
+        raise StoreError(f"cannot open {scheme}://…: known are {', '.join(sorted(table))}")
+    module, name = table[scheme]
+    found: Callable[[str], Any] = getattr(import_module(module), name)
+    return found

@@ -79,6 +79,11 @@ class LocalBlobs:
         return file
 
 
+def open_url(url: str) -> LocalBlobs:
+    """`file://` and an absolute path."""
+    return LocalBlobs(Path(url.removeprefix("file://")))
+
+
 def _write(file: Path, data: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".part-", dir=file.parent)

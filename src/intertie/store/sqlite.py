@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
@@ -88,6 +88,11 @@ class SqliteRecords:
             return await to_thread.run_sync(work, limiter=self._one_at_a_time)
         except sqlite3.Error as exc:
             raise StoreError(f"cannot use the database: {exc}") from exc
+
+
+def open_url(url: str) -> AbstractAsyncContextManager[SqliteRecords]:
+    """`sqlite://` and an absolute path."""
+    return SqliteRecords.open(Path(url.removeprefix("sqlite://")))
 
 
 def _connect(path: Path) -> sqlite3.Connection:

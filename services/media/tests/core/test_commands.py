@@ -33,9 +33,9 @@ def test_each_input_is_forced_and_fenced() -> None:
 def test_one_decode_feeds_every_rung() -> None:
     """Repair happens once at the largest size, then each rung has its own scaler."""
     assert commands.graph(VIDEO, ladder(PROBE)) == (
-        "[0:0]fps=30000/1001:start_time=0,scale=1920:1080:flags=bicubic,setsar=1,format=yuv420p,"
+        "[0:0]fps=30000/1001:start_time=0,scale=1920:1080:flags=bicubic:out_range=tv,setsar=1,format=yuv420p,"
         "split=3[s0][s1][s2];"
-        "[s0]scale=640:360:flags=bicubic[360p];[s1]scale=1280:720:flags=bicubic[720p];"
+        "[s0]scale=640:360:flags=bicubic:out_range=tv[360p];[s1]scale=1280:720:flags=bicubic:out_range=tv[720p];"
         "[s2]null[1080p]"
     )
 
@@ -71,7 +71,7 @@ def test_poster_seeks_before_the_input(seek: bool, at: list[str]) -> None:
 
     before = arguments[: arguments.index("-i")]
     assert before[before.index("-ss") : before.index("-ss") + 2] == at if seek else not at
-    assert "scale=1280:720:flags=bicubic,setsar=1,format=yuv420p" in arguments
+    assert "scale=1280:720:flags=bicubic:out_range=tv,setsar=1,format=yuv420p" in arguments
 
 
 def test_proof_decodes_each_playlist_strictly() -> None:

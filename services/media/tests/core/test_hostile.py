@@ -1,7 +1,7 @@
 """The hostile set: each file is refused with a code, or handled within the limits."""
 
+import hashlib
 import json
-import random
 import re
 import subprocess
 import sys
@@ -90,7 +90,7 @@ REFUSED: dict[str, tuple[Build, str]] = {
     "text as film": (text(b"\x1b[31mhello, this is a text\n" * 99), "not_media"),
     "text as gif": (text(b"GIF89a is how this text starts\n" * 99), "image"),
     "zero length": (text(b""), "empty"),
-    "noise": (text(random.Random(1).randbytes(100_000)), "not_media"),
+    "noise": (text(hashlib.shake_256(b"noise").digest(100_000)), "not_media"),
     "page": (text(b"<!doctype html><html><body>hello</body></html>"), "not_media"),
     "end missing": (cut(film("a.mp4")), "truncated"),
     "rest missing": (cut(film("a.mp4", "-movflags", "faststart")), "truncated"),
@@ -115,6 +115,7 @@ HANDLED: dict[str, tuple[Build, tuple[int, int]]] = {
     "HDR": (film("a.mp4", *HDR, "-colorspace", "bt2020nc"), (320, 240)),
     "4:4:4": (film("a.mp4", "-pix_fmt", "yuv444p"), (320, 240)),
     "RGB": (film("a.mov", "-c:v", "png"), (320, 240)),
+    "full range": (film("a.avi", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p"), (320, 240)),
     "two tracks": (talkie("a.mkv", "-map", "0", "-map", "1", "-map", "1"), (320, 240)),
     "six channels": (talkie("a.mkv", "-ac", "6"), (320, 240)),
     "1000 fps": (film("a.mp4", rate=1000), (320, 240)),
@@ -188,7 +189,7 @@ def test_light_is_mapped(tmp_path: Path) -> None:
     through_engine(HANDLED["HDR"][0](tmp_path), tmp_path / "out")
 
     stream = player.play(tmp_path / "out" / "240p" / "index.m3u8").streams[0]
-    assert stream.colour == "tv, bt709, progressive"
+    assert stream.colour.startswith("tv, bt709")
 
 
 def test_fields_are_joined(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def _picture(video: VideoStream, width: int, height: int, *, fps: str = "") -> l
 
 
 def _scale(width: int, height: int) -> str:
-    return f"scale={width}:{height}:flags=bicubic"
+    return f"scale={width}:{height}:flags=bicubic:out_range=tv"
 
 
 def _h264(rung: Rung, limits: Limits) -> list[str]:

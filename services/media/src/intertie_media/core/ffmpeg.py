@@ -138,20 +138,14 @@ async def run(
     """
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     command = _command(ffmpeg, arguments, limits.memory_bytes, budget.cpu_s)
-    try:
-        with anyio.fail_after(budget.wall_s):
-            async with _started(command, cwd) as process, _draining(process.stderr, tail):
-                async for line in _lines(process.stdout, budget.stall_s):
-                    if on_line:
-                        await on_line(line)
-                code = await process.wait()
-    except TimeoutError:
-        raise MediaError(
-            "cannot process the file: the machine did not finish it in time; try again later",
-            code="timeout",
-            kind="capacity",
-        ) from None
-    return Outcome(code, "\n".join(tail))
+    with anyio.move_on_after(budget.wall_s):
+        async with _started(command, cwd) as process, _draining(process.stderr, tail):
+            async for line in _lines(process.stdout, budget.stall_s):
+                if on_line:
+                    await on_line(line)
+            code = await process.wait()
+        return Outcome(code, "\n".join(tail))
+    raise _late()
 
 
 def diagnose(outcome: Outcome) -> MediaError:
@@ -235,15 +229,17 @@ async def _drain(stream: ByteReceiveStream | None, tail: deque[str]) -> None:
 
 
 async def _lines(stream: ByteReceiveStream | None, stall_s: float | None) -> AsyncIterator[str]:
-    """Lines of at most LINE_CHARS; raises TimeoutError after a silence of `stall_s`."""
+    """Lines of at most LINE_CHARS; raises MediaError after a silence of `stall_s`."""
     if stream is None:
         return
     rest = b""
     while True:
-        try:
-            with anyio.fail_after(stall_s):
-                chunk = await stream.receive()
-        except anyio.EndOfStream:
+        chunk = b""
+        with anyio.move_on_after(stall_s) as silence, suppress(anyio.EndOfStream):
+            chunk = await stream.receive()
+        if silence.cancelled_caught:
+            raise _late()
+        if not chunk:
             break
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
@@ -251,6 +247,14 @@ async def _lines(stream: ByteReceiveStream | None, stall_s: float | None) -> Asy
         rest = rest[:LINE_CHARS]
     if rest:
         yield rest.decode(errors="replace")
+
+
+def _late() -> MediaError:
+    return MediaError(
+        "cannot process the file: the machine did not finish it in time; try again later",
+        code="timeout",
+        kind="capacity",
+    )
 
 
 def _absent() -> MediaError:

@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar, TypeVarTuple
 
 import anyio
 from anyio import to_thread
 
 from intertie_media.core import commands, playlist
 from intertie_media.core.boxes import BadBoxes
+from intertie_media.core.errors import MediaError
 from intertie_media.core.ffmpeg import (
     CLEANUP_S,
     Budget,
@@ -40,6 +41,8 @@ from intertie_media.core.shelf import INDEX, Shelf, write_whole
 from intertie_media.core.verify import broken, verify
 
 OnEvent = Callable[[Event], Awaitable[None]]
+Args = TypeVarTuple("Args")
+Result = TypeVar("Result")
 MASTER = "master.m3u8"
 POSTER = "poster.jpg"
 STAGING = ".staging"
@@ -67,7 +70,7 @@ async def transcode(
     Raises MediaError; master.m3u8 then is gone unless the first rung was already verified.
     """
     rungs, tracks = ladder(probe), audio_ladder(probe)
-    await to_thread.run_sync(_clear, out_dir)
+    await _disk(_clear, out_dir)
     try:
         async with workbench(source, out_dir / STAGING) as bench:
             budget = _budget(probe, rungs, limits)
@@ -77,7 +80,7 @@ async def transcode(
             shelves = await line.rest(rungs[1:], shelves)
     finally:
         with anyio.move_on_after(CLEANUP_S, shield=True):
-            await to_thread.run_sync(_drop, out_dir / STAGING)
+            await _disk(_drop, out_dir / STAGING)
     renditions = tuple(shelf.rendition(ended=True) for shelf in shelves)
     duration = max(each.duration_s for each in renditions)
     published = Published(out_dir / MASTER, poster, renditions, duration)
@@ -110,7 +113,7 @@ class _Line:
             await self.master(shelves, ended=True)
         except BaseException:
             with anyio.move_on_after(CLEANUP_S, shield=True):
-                await to_thread.run_sync(_clear, self.out_dir)
+                await _disk(_clear, self.out_dir)
             raise
         if not watch.playable:
             await self.on_event(Playable(self.out_dir / MASTER))
@@ -131,7 +134,7 @@ class _Line:
         verify(shelves, self.probe)
         await self._prove(fresh, [rung.name for rung in rungs])
         for place in places:
-            await to_thread.run_sync(place.replace, self.out_dir / place.name)
+            await _disk(place.replace, self.out_dir / place.name)
         await self.master(shelves, ended=True)
         for rung in rungs:
             await self.on_event(RungReady(rung.name))
@@ -143,12 +146,12 @@ class _Line:
         if video is None:
             return None
         outcome = await self._poster(video, seek=True)
-        if outcome.code or not await to_thread.run_sync(_is_jpeg, self.staging / POSTER):
+        if outcome.code or not await _disk(_is_jpeg, self.staging / POSTER):
             outcome = await self._poster(video, seek=False)
-        if outcome.code or not await to_thread.run_sync(_is_jpeg, self.staging / POSTER):
+        if outcome.code or not await _disk(_is_jpeg, self.staging / POSTER):
             raise diagnose(outcome)
         target = self.out_dir / POSTER
-        await to_thread.run_sync((self.staging / POSTER).replace, target)
+        await _disk((self.staging / POSTER).replace, target)
         await self.on_event(PosterReady(target))
         return target
 
@@ -158,7 +161,7 @@ class _Line:
     async def master(self, shelves: Sequence[Shelf], *, ended: bool) -> None:
         """Publish the master playlist of `shelves`."""
         text = playlist.master([shelf.rendition(ended=ended) for shelf in shelves])
-        await to_thread.run_sync(write_whole, self.out_dir / MASTER, text)
+        await _disk(write_whole, self.out_dir / MASTER, text)
 
     @property
     def staging(self) -> Path:
@@ -169,14 +172,14 @@ class _Line:
         """Encode `shelves` and take over every segment."""
         rungs = [shelf.rung for shelf in shelves if isinstance(shelf.rung, Rung)]
         tracks = [shelf.rung for shelf in shelves if isinstance(shelf.rung, AudioRung)]
-        await to_thread.run_sync(_make_folders, shelves)
+        await _disk(_make_folders, shelves)
         await self._succeed(commands.encode(self.probe, rungs, tracks, self.limits), watch)
         await gather(shelves)
 
     async def _prove(self, shelves: Sequence[Shelf], folders: Sequence[str]) -> None:
         """Write the final playlists and decode all they name."""
         verify(shelves, self.probe)
-        await to_thread.run_sync(partial(_write_all, shelves, ended=True))
+        await _disk(partial(_write_all, shelves, ended=True))
         names = [f"{folder}/{INDEX}" for folder in folders]
         outcome = await self._run(commands.decode(names, self.limits))
         if outcome.code or outcome.tail:
@@ -222,7 +225,7 @@ class _Watch:
     async def _show(self) -> None:
         if not await gather(self.shelves) or not all(shelf.segments for shelf in self.shelves):
             return
-        await to_thread.run_sync(partial(_write_all, self.shelves, ended=False))
+        await _disk(partial(_write_all, self.shelves, ended=False))
         if not self.playable:
             await self.line.master(self.shelves, ended=False)
             self.playable = True
@@ -232,9 +235,21 @@ class _Watch:
 async def gather(shelves: Sequence[Shelf]) -> bool:
     """Take over what ffmpeg finished on any shelf; whether there was something."""
     try:
-        return any([await to_thread.run_sync(shelf.gather) for shelf in shelves])
-    except (BadBoxes, OSError) as exc:
+        return any([await _disk(shelf.gather) for shelf in shelves])
+    except BadBoxes as exc:
         raise broken(f"ffmpeg wrote what cannot be read: {exc}") from exc
+
+
+async def _disk(work: Callable[[*Args], Result], *args: *Args) -> Result:
+    """Do blocking work on files; what the disk refuses is for the operator to mend."""
+    try:
+        return await to_thread.run_sync(work, *args)
+    except OSError as exc:
+        raise MediaError(
+            f"cannot store the video: {exc.strerror}; make room or access, then try again",
+            code="storage",
+            kind="capacity",
+        ) from exc
 
 
 def _budget(probe: Probe, rungs: Sequence[Rung], limits: Limits) -> Budget:

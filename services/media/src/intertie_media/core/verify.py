@@ -23,10 +23,10 @@ def verify(shelves: Sequence[Shelf], probe: Probe) -> None:
     pictures = [_length_s(shelf) for shelf in shelves if isinstance(shelf.rung, Rung)]
     if pictures and max(pictures) - min(pictures) > SLACK_S:
         raise broken("the renditions differ in length")
-    check_length(max(map(_length_s, shelves)), probe)
+    _check_length(max(map(_length_s, shelves)), probe)
 
 
-def check_length(lasts_s: float, probe: Probe) -> None:
+def _check_length(lasts_s: float, probe: Probe) -> None:
     """Raise MediaError when the file promised more than was in it."""
     least = probe.duration_s * (1 - SHORTFALL) - SHORTFALL_S
     if probe.container in PROMISE_DURATION and lasts_s < least:

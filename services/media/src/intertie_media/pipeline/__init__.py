@@ -1,0 +1,1 @@
+"""Processing pipeline: makes playable streams of what was uploaded."""

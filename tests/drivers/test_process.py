@@ -1,0 +1,269 @@
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from anyio import create_task_group, fail_after
+
+from intertie.drivers import Exit, Identity, Launch, Remains, proc
+from intertie.drivers.process import ProcessDriver
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.anyio
+
+STUBBORN = "trap '' TERM; echo up; while :; do sleep 0.01; done"
+
+
+def launch(
+    folder: Path, script: str, *, name: str = "api", replica: int = 0, grace_s: float = 5.0
+) -> Launch:
+    """Of a shell script."""
+    return Launch(
+        service=name,
+        replica=replica,
+        argv=("/bin/sh", "-c", script),
+        env={"PATH": os.environ["PATH"]},
+        cwd=folder,
+        stdout=folder / "out",
+        stderr=folder / "err",
+        stop_signal=signal.SIGTERM,
+        stop_grace_s=grace_s,
+    )
+
+
+@asynccontextmanager
+async def driving(folder: Path) -> AsyncIterator[ProcessDriver]:
+    """A running driver of a suite of its own; nothing of it is left after."""
+    driver = ProcessDriver(f"test{folder}")
+    async with create_task_group() as group:
+        await group.start(driver.run)
+        with fail_after(30):
+            yield driver
+        group.cancel_scope.cancel()
+    assert await driver.sweep(()) == 0, "processes were left behind"
+
+
+async def wrote(file: Path) -> None:
+    """Wait for the first output."""
+    await eventually(lambda: file.exists() and file.stat().st_size > 0)
+
+
+@pytest.mark.parametrize(
+    ("script", "end"),
+    [("exit 0", Exit(0, None)), ("exit 7", Exit(7, None)), ("kill -9 $$", Exit(None, 9))],
+)
+async def test_the_end_of_a_process_is_known(tmp_path: Path, script: str, end: Exit) -> None:
+    """Exit code or signal, for everybody who waits."""
+    async with driving(tmp_path) as driver:
+        instance = await driver.start(launch(tmp_path, script))
+
+        assert await instance.wait() == end
+        assert await instance.wait() == end
+        assert await instance.stop() == end
+
+
+async def test_an_obedient_process_ends_by_itself(tmp_path: Path) -> None:
+    """It gets the stop signal and may finish; nothing is killed."""
+    script = "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.01; done"
+    async with driving(tmp_path) as driver:
+        instance = await driver.start(launch(tmp_path, script))
+        await wrote(tmp_path / "out")
+
+        assert await instance.stop() == Exit(3, None)
+        assert (tmp_path / "out").read_text() == "up\nbye\n"
+
+
+async def test_a_process_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
+    """After the grace period."""
+    async with driving(tmp_path) as driver:
+        instance = await driver.start(launch(tmp_path, STUBBORN, grace_s=0.05))
+        await wrote(tmp_path / "out")
+
+        assert await instance.stop() == Exit(None, signal.SIGKILL)
+
+
+async def test_a_suspended_process_can_be_stopped(tmp_path: Path) -> None:
+    """It is woken to obey."""
+    async with driving(tmp_path) as driver:
+        instance = await driver.start(launch(tmp_path, "exec sleep 1000"))
+        os.kill(instance.identity.pid, signal.SIGSTOP)
+
+        assert await instance.stop() == Exit(None, signal.SIGTERM)
+
+
+async def test_the_whole_group_gets_the_grace_period(tmp_path: Path) -> None:
+    """A child that still cleans up is not killed because its parent was quicker."""
+    child = "trap 'sleep 0.1; echo cleaned; exit' TERM; echo up; while :; do sleep 0.01; done"
+    script = f"({child}) & trap 'exit 0' TERM; while :; do sleep 0.01; done"
+    async with driving(tmp_path) as driver:
+        instance = await driver.start(launch(tmp_path, script))
+        await wrote(tmp_path / "out")
+
+        assert await instance.stop() == Exit(0, None)
+        assert (tmp_path / "out").read_text() == "up\ncleaned\n"
+
+
+@pytest.mark.parametrize("way", ["{}", "setsid {}", "env -i setsid {}"])
+async def test_nothing_of_the_tree_survives(tmp_path: Path, way: str) -> None:
+    """A stubborn child: in the group, in a session of its own, without our mark."""
+    stubborn = tmp_path / "stubborn"
+    stubborn.write_text(
+        f"#!/bin/sh\ntrap '' TERM\necho $$ > {tmp_path}/x\nmv {tmp_path}/x "
+        f"{tmp_path}/pid\nwhile :; do /bin/sleep 0.01; done\n"
+    )
+    stubborn.chmod(0o755)
+    script = f"{way.format(stubborn)} & wait"
+    async with driving(tmp_path) as driver:
+        instance = await driver.start(launch(tmp_path, script, grace_s=0.05))
+        await eventually((tmp_path / "pid").exists)
+        pid = int((tmp_path / "pid").read_text())
+
+        await instance.stop()
+
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+async def test_what_an_ended_process_left_is_killed(tmp_path: Path) -> None:
+    """A child that its parent left behind is gone after `stop`, though nobody asked it."""
+    script = f"setsid sleep 1000 & echo $! > {tmp_path}/pid"
+    async with driving(tmp_path) as driver:
+        instance = await driver.start(launch(tmp_path, script))
+        await instance.wait()
+        pid = int((tmp_path / "pid").read_text())
+        os.kill(pid, 0)
+
+        await instance.stop()
+
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+async def test_stopping_one_replica_leaves_the_others(tmp_path: Path) -> None:
+    """Neither replicas of the same service nor one whose name begins alike are touched."""
+    async with driving(tmp_path) as driver:
+        one = await driver.start(launch(tmp_path, "exec sleep 1000", replica=1))
+        others = [
+            await driver.start(launch(tmp_path, "exec sleep 1000", replica=10)),
+            await driver.start(launch(tmp_path, "exec sleep 1000", name="api2", replica=1)),
+        ]
+
+        await one.stop()
+
+        assert all(proc.is_alive(other.identity) for other in others)
+        for other in others:
+            await other.stop()
+
+
+async def test_a_running_process_is_adopted(tmp_path: Path) -> None:
+    """Another daemon can wait for it and stop it; how it ended, nobody can tell that one."""
+    async with driving(tmp_path) as driver:
+        instance = await driver.start(launch(tmp_path, "exec sleep 1000"))
+
+        adopted = await driver.adopt(launch(tmp_path, "x"), instance.identity)
+        assert adopted is not None
+        assert adopted.identity == instance.identity
+        end = await adopted.stop()
+
+        assert end == Exit(None, None)
+        assert await instance.stop() == Exit(None, signal.SIGTERM)
+
+
+async def test_a_reused_pid_is_not_adopted(tmp_path: Path) -> None:
+    """Same pid, another start time: a stranger."""
+    async with driving(tmp_path) as driver:
+        ours = proc.identify(os.getpid())
+        assert ours is not None
+        other = Identity(ours.pid, ours.start_ticks - 1)
+
+        assert await driver.adopt(launch(tmp_path, "x"), other) is None
+        assert await driver.reap(Remains("api", 0, other, signal.SIGTERM, 0.0)) is False
+
+
+async def test_a_sweep_spares_what_is_kept(tmp_path: Path) -> None:
+    """Everything of the suite is killed, except the replicas named."""
+    async with driving(tmp_path) as driver:
+        kept = await driver.start(launch(tmp_path, "sleep 1000", replica=0))
+        lost = await driver.start(launch(tmp_path, "setsid sleep 1000 & wait", replica=1))
+
+        assert await driver.sweep([("api", 0)]) >= 1
+
+        assert (await lost.wait()).signal == signal.SIGKILL
+        assert proc.is_alive(kept.identity)
+        await kept.stop()
+        await lost.stop()
+
+
+async def test_a_sweep_spares_other_suites(tmp_path: Path) -> None:
+    """Suites side by side do not end each other's services."""
+    async with driving(tmp_path / "a") as driver, driving(tmp_path / "b") as other:
+        instance = await driver.start(launch(tmp_path, "exec sleep 1000"))
+
+        assert await other.sweep(()) == 0
+
+        assert proc.is_alive(instance.identity)
+        await instance.stop()
+
+
+async def test_orphans_are_reaped(tmp_path: Path) -> None:
+    """A grandchild that loses its parent and ends does not stay as a zombie."""
+    script = f"(setsid sh -c 'echo $$ > {tmp_path}/pid; exit 0' &) ; exec sleep 1000"
+    async with driving(tmp_path) as driver:
+        instance = await driver.start(launch(tmp_path, script))
+        await wrote(tmp_path / "pid")
+        pid = int((tmp_path / "pid").read_text())
+
+        await eventually(lambda: proc.stat(pid) is None)
+
+        await instance.stop()
+
+
+@pytest.fixture
+def bystander() -> "Iterator[subprocess.Popen[bytes]]":
+    """A program that some library runs in our process."""
+    with subprocess.Popen(["/bin/sh", "-c", "exit 5"]) as child:
+        yield child
+
+
+async def test_children_of_others_are_left_to_them(
+    tmp_path: Path, bystander: "subprocess.Popen[bytes]"
+) -> None:
+    """Whoever started a program gets its exit code, however many orphans are reaped meanwhile."""
+    async with driving(tmp_path) as driver:
+        await eventually(lambda: (found := proc.stat(bystander.pid)) is not None and found.zombie)
+        instance = await driver.start(launch(tmp_path, "(setsid true &)"))
+        await instance.wait()
+        await instance.stop()
+
+        assert bystander.poll() == 5
+
+
+async def test_no_file_handle_is_kept(tmp_path: Path) -> None:
+    """A thousand restarts do not use handles up."""
+    async with driving(tmp_path) as driver:
+        before = len(os.listdir("/proc/self/fd"))
+
+        for _ in range(5):
+            instance = await driver.start(launch(tmp_path, "exit 0"))
+            await instance.wait()
+            await instance.stop()
+
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_many_are_stopped_together(tmp_path: Path) -> None:
+    """Each waits for its own end only."""
+    async with driving(tmp_path) as driver:
+        instances = [
+            await driver.start(launch(tmp_path, "exec sleep 1000", replica=index))
+            for index in range(50)
+        ]
+
+        async with create_task_group() as group:
+            for instance in instances:
+                group.start_soon(instance.stop)
+
+        assert not any(proc.is_alive(instance.identity) for instance in instances)

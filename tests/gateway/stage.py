@@ -1,0 +1,221 @@
+"""A real Envoy run by the gateway's own controller, with real services behind it."""
+
+import json
+import subprocess
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from anyio import create_task_group, fail_after, to_thread
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from intertie.api.server import ApiServer, bind
+from intertie.event import GatewayApplied, ServiceStarted
+from intertie.gateway.admin import Admin
+from intertie.gateway.controller import GatewayController
+from intertie.identity.issuer import Issuer
+from intertie.plan import Replica, ServiceStatus, Snapshot, State
+from intertie.runtime.engines import gateway_service
+from intertie.runtime.hub import EventHub
+from intertie.runtime.ports import Ports, is_free
+from intertie.suite.model import Gateway, Service, Suite
+from tests.waiting import eventually
+
+_SPEC = Service(command=("true",), port="auto")
+_STOP_S = 10
+
+
+def now() -> datetime:
+    """As the daemon's clock gives it."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Upstream:
+    """A service that tells what it was asked, and remembers it."""
+
+    name: str
+    port: int = 0
+    paths: list[str] = field(default_factory=list)
+    """Of the requests that came, raw."""
+
+    def app(self) -> FastAPI:
+        """Answers every path; `/events` streams, `/chat` is a WebSocket that echoes."""
+        app = FastAPI(openapi_url=None)
+        app.add_api_websocket_route("/chat", _chat)
+        app.add_api_route("/events", _events)
+        app.add_api_route("/{path:path}", self._answer, methods=_METHODS)
+        return app
+
+    async def _answer(self, request: Request) -> JSONResponse:
+        self.paths.append(request.scope["raw_path"].decode())
+        body = await request.body()
+        return JSONResponse(
+            {
+                "service": self.name,
+                "port": self.port,
+                "method": request.method,
+                "path": request.scope["raw_path"].decode(),
+                "query": request.url.query,
+                "headers": dict(request.headers),
+                "size_bytes": len(body),
+            }
+        )
+
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+async def _chat(socket: WebSocket) -> None:
+    await socket.accept()
+    async for text in socket.iter_text():
+        await socket.send_text(f"echo {text}")
+
+
+async def _events() -> StreamingResponse:
+    async def lines() -> AsyncIterator[str]:
+        for number in range(3):
+            yield f"data: {number}\n\n"
+
+    return StreamingResponse(lines(), media_type="text/event-stream")
+
+
+@asynccontextmanager
+async def upstream(name: str) -> AsyncIterator[Upstream]:
+    """A running one, on a free port."""
+    listener = bind("127.0.0.1", 0)
+    made = Upstream(name, listener.getsockname()[1])
+    async with create_task_group() as group:
+        await group.start(ApiServer(made.app(), listener).run)
+        yield made
+        group.cancel_scope.cancel()
+
+
+class Door:
+    """A gateway and what is known of the services behind it."""
+
+    def __init__(self, folder: Path, suite: Suite, services: Mapping[str, Sequence[int]]) -> None:
+        self.folder = folder
+        self.suite = suite
+        self.ports = {name: tuple(ports) for name, ports in services.items()}
+        self.hub = EventHub("test", now=now)
+        self.issuer = Issuer.open(folder / "keys")
+        self.run = folder / "envoy"
+        self.admin = Admin(self.run)
+        self.controller = GatewayController(
+            suite, self.run, hub=self.hub, snapshot=self.snapshot, jwks=self.issuer.jwks()
+        )
+        self.envoy: subprocess.Popen[bytes] | None = None
+
+    @property
+    def gateway(self) -> Gateway:
+        """What the suite says of it."""
+        assert self.suite.gateway is not None
+        return self.suite.gateway
+
+    @property
+    def url(self) -> str:
+        """Where clients find it."""
+        return f"http://127.0.0.1:{self.gateway.port}"
+
+    def snapshot(self) -> Snapshot:
+        """As the supervisor would tell it."""
+        return Snapshot({name: _status(name, ports) for name, ports in self.ports.items()})
+
+    def move(self, service: str, *ports: int) -> None:
+        """The service's replicas listen there from now on; everybody is told."""
+        self.ports[service] = ports
+        told = ServiceStarted(service=service, replica=0, pid=1, port=ports[-1], took_s=0.1)
+        self.hub.publish(told, service)
+
+    async def moved(self, service: str, *ports: int) -> None:
+        """Move it; return once the gateway has taken that."""
+        async with self.hub.subscribe() as events:
+            self.move(service, *ports)
+            with fail_after(10):
+                async for event in events:
+                    if event.type == GatewayApplied.type:
+                        assert event.data["accepted"], event.data
+                        return
+
+    def token(self, subject: str = "ada", **changes: Any) -> str:
+        """A valid token, as `intertie token` makes it."""
+        keys: dict[str, Any] = {"now": now(), "audience": "intertie", "lifetime_s": 600, **changes}
+        return self.issuer.mint(subject, **keys)
+
+    def bearer(self) -> dict[str, str]:
+        """The header of a client that has a token."""
+        return {"authorization": f"Bearer {self.token()}"}
+
+    def access_log(self) -> list[dict[str, Any]]:
+        """Each request, as logged."""
+        lines = (self.run / "access.log").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    async def start(self) -> None:
+        """Run Envoy as the supervisor would; return once it serves."""
+        service = gateway_service(self.gateway, self.run)
+        assert service.working_dir is not None
+        with (self.run / "envoy.log").open("ab") as log:
+            self.envoy = subprocess.Popen(service.command, cwd=service.working_dir, stderr=log)
+        await eventually(self._serves)
+
+    async def stop(self, *, kill: bool = False) -> None:
+        """End Envoy and wait until it is gone."""
+        if self.envoy is not None:
+            (self.envoy.kill if kill else self.envoy.terminate)()
+            await to_thread.run_sync(self.envoy.wait, _STOP_S)
+            self.envoy = None
+
+    def _serves(self) -> bool:
+        assert self.envoy is not None
+        assert self.envoy.poll() is None, (self.run / "envoy.log").read_text()
+        assert isinstance(self.gateway.port, int)
+        return not is_free(self.gateway.port)
+
+
+def _status(name: str, ports: Sequence[int]) -> ServiceStatus:
+    since = now() - timedelta(seconds=1)
+    replicas = tuple(
+        Replica(name, index, State.RUNNING, pid=1, port=port, since=since, restarts=0, reason="")
+        for index, port in enumerate(ports)
+    )
+    return ServiceStatus(name, _SPEC, replicas)
+
+
+def suite_of(*routes: Mapping[str, Any], **gateway: Any) -> Suite:
+    """A suite whose gateway has these routes, on a free port."""
+    names = {route["service"] for route in routes} or {"none"}
+    return Suite.model_validate(
+        {
+            "suite": "test",
+            "services": {name: {"command": "true", "port": "auto"} for name in names},
+            "gateway": {"port": Ports().take("gateway"), "routes": routes, **gateway},
+        }
+    )
+
+
+@asynccontextmanager
+async def door(
+    folder: Path, suite: Suite, services: Mapping[str, Sequence[int]]
+) -> AsyncIterator[Door]:
+    """A gateway that serves; it is gone afterwards."""
+    made = Door(folder, suite, services)
+    await made.controller.prepare()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(made.stop, kill=True)
+        await made.start()
+        group = await stack.enter_async_context(create_task_group())
+        stack.callback(group.cancel_scope.cancel)
+        await group.start(made.controller.run)
+        yield made
+
+
+def client(made: Door) -> httpx.AsyncClient:
+    """A client of the gateway that follows no redirect and keeps paths as they are."""
+    return httpx.AsyncClient(base_url=made.url, timeout=10, trust_env=False)
