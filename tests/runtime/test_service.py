@@ -100,6 +100,19 @@ async def test_scaling_leaves_the_others_alone(tmp_path: Path) -> None:
         assert stage.pid("api", 0) == first
 
 
+async def test_scaling_starts_those_that_are_down_too(tmp_path: Path) -> None:
+    """A plan may hold two steps for one service; both are done."""
+    async with staged(tmp_path) as stage:
+        await stage.run(api=service(replicas=2))
+        os.kill(stage.pid("api", 0), signal.SIGKILL)
+        await eventually(lambda: stage.replica("api", 0).state is State.FAILED)
+
+        await stage.run(api=service(replicas=3))
+
+        replicas = stage.supervisor.snapshot().services["api"].replicas
+        assert [replica.state for replica in replicas] == [State.RUNNING] * 3
+
+
 async def test_a_stop_takes_over_from_a_start(tmp_path: Path) -> None:
     """Who waits for a start learns that somebody stopped the service meanwhile."""
     async with staged(tmp_path) as stage:

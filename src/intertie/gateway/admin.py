@@ -1,4 +1,4 @@
-"""Asks a running Envoy through its admin socket."""
+"""Talks to a running Envoy through its admin socket."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -18,26 +18,28 @@ class Admin:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def texts(self, pattern: str) -> Mapping[str, str] | None:
-        """Text readouts whose name matches, such as the version of a resource; None: no Envoy."""
-        answer = await self._stats({"type": "TextReadouts", "filter": pattern})
-        return None if answer is None else {k: v.strip('"') for k, v in answer.items()}
+    async def stats(self, pattern: str) -> Mapping[str, str] | None:
+        """Counters, gauges and texts whose name matches a regular expression; None: no Envoy."""
+        text = await self._ask("GET", "/stats", {"filter": pattern})
+        if text is None:
+            return None
+        pairs = (line.partition(": ") for line in text.splitlines())
+        return {name: value.strip('"') for name, _, value in pairs}
 
-    async def counters(self, pattern: str) -> Mapping[str, int] | None:
-        """Counters whose name matches; None: no Envoy."""
-        answer = await self._stats({"type": "Counters", "filter": pattern})
-        return None if answer is None else {k: int(v) for k, v in answer.items()}
+    async def stop_listening(self) -> None:
+        """Take no new connection; those that are there go on. No Envoy is no fault."""
+        await self._ask("POST", "/drain_listeners", {})
 
-    async def _stats(self, query: Mapping[str, str]) -> Mapping[str, str] | None:
+    async def _ask(self, method: str, path: str, query: Mapping[str, str]) -> str | None:
         try:
             with _short_path(self._folder) as folder:
-                transport = httpx.AsyncHTTPTransport(uds=str(folder / ADMIN_SOCKET))
+                # No TLS here: without `verify=False` each client would first read all authorities.
+                transport = httpx.AsyncHTTPTransport(uds=str(folder / ADMIN_SOCKET), verify=False)
                 async with httpx.AsyncClient(transport=transport, timeout=_TIMEOUT_S) as client:
-                    answer = await client.get("http://envoy/stats", params=dict(query))
+                    answer = await client.request(method, f"http://envoy{path}", params=dict(query))
         except (httpx.HTTPError, OSError):
             return None
-        pairs = (line.split(": ", 1) for line in answer.text.splitlines() if ": " in line)
-        return {name: value for name, value in pairs}  # noqa: C416 - the pairs are lists
+        return answer.text
 
 
 @contextmanager

@@ -16,7 +16,7 @@ Json = dict[str, Any]  # Envoy's own JSON form, checked by Envoy
 T = "type.googleapis.com/envoy."
 FILTERS = f"{T}extensions.filters.http."
 JWT_FILTER = "envoy.filters.http.jwt_authn"
-SIZE_FILTER = "envoy.filters.http.buffer"
+SIZE_FILTER = "envoy.filters.http.filter_chain"
 IDENTITY_HEADER = "x-forwarded-user"
 ROUTE_CONFIG = "routes"
 RESOURCES = "xds"
@@ -30,6 +30,8 @@ _STREAM_IDLE_S = 3600
 # request meets a connection that is being closed.
 _UPSTREAM_IDLE_S = 1.5
 _PROVIDER = "suite"
+# Tokens are made and checked by the same clock; Envoy's default of 60 s would outlive their end.
+_CLOCK_SKEW_S = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,10 @@ def _token_filter(tokens: TokenCheck) -> Json:
                 _PROVIDER: {
                     "issuer": tokens.issuer,
                     "audiences": [tokens.audience],
+                    # Not in the query too, which is the default: addresses end up in logs.
+                    "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],
                     "require_expiration": True,
+                    "clock_skew_seconds": _CLOCK_SKEW_S,
                     "forward": False,
                     "payload_in_metadata": "payload",
                     "jwt_cache_config": {"jwt_cache_size": 10000},
@@ -130,9 +135,14 @@ def _route_configuration(rules: Sequence[Rule]) -> Json:
             {
                 "name": "all",
                 "domains": ["*"],
-                "routes": [route for group in _by_path(rules) for route in _routes(group)],
+                "routes": [
+                    *(route for group in _by_path(rules) for route in _routes(group)),
+                    _not_found(),
+                ],
             }
         ],
+        # Not `strip_any_host_port`: a service needs the port to make a link to itself.
+        "ignore_port_in_host_matching": True,
     }
 
 
@@ -202,6 +212,16 @@ def _method_not_allowed(group: Sequence[Rule]) -> Json:
     return route
 
 
+def _not_found() -> Json:
+    """Needs no token: who has none learns the same as who has one."""
+    return {
+        "name": "none",
+        "match": {"prefix": "/"},
+        "direct_response": {"status": 404},
+        "typed_per_filter_config": {JWT_FILTER: _no_token()},
+    }
+
+
 def _match(rule: Rule) -> Json:
     if not rule.segments:
         return {"prefix": "/"}
@@ -246,11 +266,19 @@ def _per_route(rule: Rule) -> Json:
     if not rule.auth:
         filters[JWT_FILTER] = _no_token()
     if rule.max_body_bytes is not None:
-        filters[SIZE_FILTER] = {
-            "@type": f"{FILTERS}buffer.v3.BufferPerRoute",
-            "buffer": {"max_request_bytes": rule.max_body_bytes},
-        }
+        filters[SIZE_FILTER] = _size_limit(rule.max_body_bytes)
     return filters
+
+
+def _size_limit(max_bytes: int) -> Json:
+    """Counts what streams by. (The `buffer` filter would hold each body in memory.)"""
+    limit = {"@type": f"{FILTERS}body_size_limit.v3.BodySizeLimit", "max_request_bytes": max_bytes}
+    return {
+        "@type": f"{FILTERS}filter_chain.v3.FilterChainConfigPerRoute",
+        "filter_chain": {
+            "filters": [{"name": "envoy.filters.http.body_size_limit", "typed_config": limit}]
+        },
+    }
 
 
 def _no_token() -> Json:

@@ -1,18 +1,19 @@
 """Delivers resources to Envoy through files, and makes sure that Envoy took them.
 
-Rules obeyed: a file is replaced by rename, in the order clusters, endpoints, filters, routes, so
-that no route names a cluster Envoy does not know; each file is acknowledged before the next; what
+Rules obeyed: a file is replaced by rename, in the order clusters and endpoints, filters, routes, so
+that no route names a cluster Envoy does not know; each step is acknowledged before the next; what
 goes, goes last; on a reject all files go back to what they were.
 """
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from anyio import create_task_group, current_time, sleep, to_thread
+from anyio import CancelScope, current_time, sleep, to_thread
 
 from intertie.errors import GatewayError
 from intertie.gateway.admin import Admin
@@ -26,6 +27,109 @@ _POLL_FIRST_S = 0.001
 _POLL_LAST_S = 0.05
 
 
+class FileSink:
+    """The dynamic files of the Envoy that runs, or will run, in `folder`.
+
+    One call at a time. `log_file` is where Envoy's standard error goes, to find its reasons.
+    """
+
+    def __init__(self, folder: Path, *, log_file: Path | None = None) -> None:
+        self._folder = folder
+        self._admin = Admin(folder)
+        self._log = _Log(log_file)
+        self._live: Resources | None = None
+        """What the files hold; None when that has to be read."""
+
+    async def publish(self, resources: Resources) -> str:
+        """Bring Envoy from what the files hold to `resources`; the generation.
+
+        Returns once Envoy has accepted all of it; at once when Envoy does not run, since it will
+        read the files when it starts. Raises GatewayError, with the files as before, on a reject.
+        """
+        before = self._live or await to_thread.run_sync(_read, self._folder)
+        # Until Envoy has answered, and also when this is cancelled half-way.
+        self._live = None
+        refused = await self._refusals()
+        log_position = self._log.end()
+        try:
+            for step in _steps(before, resources):
+                await to_thread.run_sync(self._put, step)
+                await self._accepted(step, refused)
+            await self._accepted(_files(resources), refused)
+        except _RefusedError as exc:
+            reason = self._log.reason(log_position) or f"Envoy refused {exc}"
+            await self._roll_back(before, resources)
+            raise GatewayError(f"cannot change the gateway: {reason}") from exc
+        await to_thread.run_sync(self._remove, before, resources)
+        self._live = resources
+        return generation(resources)
+
+    async def _accepted(self, files: Sequence["_File"], refused: int | None) -> None:
+        """Wait until Envoy tells our versions; return at once when it did not run before.
+
+        Raises _RefusedError on a reject, GatewayError when there is no answer.
+        """
+        if refused is None:
+            return
+        deadline = current_time() + _ACCEPT_S
+        pause_s = _POLL_FIRST_S
+        while True:
+            stats = await self._admin.stats(_pattern(file.stat for file in files))
+            missing = [] if stats is None else [each for each in files if not each.is_taken(stats)]
+            if not missing:
+                return
+            if _count_refusals(await self._admin.stats(_REFUSALS)) > refused:
+                raise _RefusedError(missing[0].name)
+            if current_time() > deadline:
+                raise GatewayError(
+                    f"cannot change the gateway: Envoy did not take {missing[0].name}.json in"
+                    f" {_ACCEPT_S:.0f} s"
+                )
+            await sleep(pause_s)
+            pause_s = min(pause_s * 2, _POLL_LAST_S)
+
+    async def _refusals(self) -> int | None:
+        """How many files Envoy refused since it started; None: no Envoy."""
+        stats = await self._admin.stats(_REFUSALS)
+        return None if stats is None else _count_refusals(stats)
+
+    async def _roll_back(self, before: Resources | None, refused: Resources) -> None:
+        if before is None:
+            return
+        with CancelScope(shield=True):
+            # The other way round: routes may name clusters that go.
+            for files in reversed(_files(before)):
+                await to_thread.run_sync(self._put, [files])
+            await to_thread.run_sync(self._remove, refused, before)
+            try:
+                await self._accepted(_files(before), await self._refusals())
+            except (GatewayError, _RefusedError) as exc:
+                log.error("gateway not rolled back", extra={"why": str(exc)})
+            else:
+                self._live = before
+
+    def _put(self, files: Sequence["_File"]) -> None:
+        for file in files:
+            path = self._folder / f"{file.name}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Written outside the watched folder: each rename in there makes Envoy read all again.
+            part = self._folder / f"{path.name}.part"
+            part.write_text(file.text)
+            part.replace(path)
+
+    def _remove(self, before: Resources | None, after: Resources) -> None:
+        """Delete the files of clusters that are gone."""
+        kept = {each["cluster_name"] for each in after.endpoints}
+        for each in before.endpoints if before else ():
+            if each["cluster_name"] not in kept:
+                (self._folder / ENDPOINTS / f"{each['cluster_name']}.json").unlink(missing_ok=True)
+
+
+def generation(resources: Resources) -> str:
+    """The name of a whole configuration."""
+    return _version([{file.name: file.version} for file in _files(resources)])
+
+
 @dataclass(frozen=True, slots=True)
 class _File:
     """One dynamic file, and where Envoy tells what it made of it."""
@@ -36,7 +140,7 @@ class _File:
 
     @property
     def version(self) -> str:
-        return version(self.resources)
+        return _version(self.resources)
 
     @property
     def text(self) -> str:
@@ -44,111 +148,65 @@ class _File:
             {"version_info": self.version, "resources": self.resources}, sort_keys=True
         )
 
+    def is_taken(self, stats: Mapping[str, str]) -> bool:
+        return stats.get(f"{self.stat}.version_text") == self.version
 
-def version(resources: Sequence[Json]) -> str:
+
+class _RefusedError(Exception):
+    """Envoy refused a file, whose name this is."""
+
+
+class _Log:
+    """What Envoy wrote to its standard error."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+
+    def end(self) -> int:
+        return self._file.stat().st_size if self._file and self._file.exists() else 0
+
+    def reason(self, since: int) -> str:
+        """The first refusal it wrote since then; empty when there is none."""
+        if self._file is None or not self._file.exists():
+            return ""
+        with self._file.open("rb") as stream:
+            stream.seek(since)
+            found = re.search(rb"config update rejected: (.+)", stream.read())
+        return found[1].decode(errors="replace") if found else ""
+
+
+_FILTER_STAT = f"extension_config_discovery.http_filter.{JWT_FILTER}"
+_REFUSALS = r"\.update_(rejected|failure)$"
+
+
+def _version(resources: Sequence[Json]) -> str:
     """Hash of the content: the same resources always have the same version."""
     return sha256(json.dumps(list(resources), sort_keys=True).encode()).hexdigest()[:16]
 
 
-class FileSink:
-    """The dynamic files of the Envoy that runs, or will run, in `folder`."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._admin = Admin(folder)
-        self._live: Resources | None = None
-
-    async def write(self, resources: Resources) -> str:
-        """Write everything for an Envoy that is not running yet; the generation."""
-        for name in (RESOURCES, ENDPOINTS):
-            (self._folder / name).mkdir(parents=True, exist_ok=True)
-        await to_thread.run_sync(self._put, _files(resources))
-        self._live = resources
-        return generation(resources)
-
-    async def publish(self, resources: Resources) -> str:
-        """Bring Envoy from what is live to `resources`; the generation.
-
-        Returns once Envoy has accepted all of it; at once when Envoy does not run, since it will
-        read the files when it starts. Raises GatewayError, with the files as before, on a reject.
-        """
-        before = self._live
-        if before is None:
-            return await self.write(resources)
-        try:
-            for step in _steps(before, resources):
-                await self._deliver(step)
-        except GatewayError:
-            await to_thread.run_sync(self._put, _files(before))
-            raise
-        await to_thread.run_sync(self._remove_gone, before, resources)
-        self._live = resources
-        return generation(resources)
-
-    async def _deliver(self, step: Sequence[_File]) -> None:
-        rejected = await self._rejections(step)
-        await to_thread.run_sync(self._put, step)
-        if rejected is None:
-            return
-        async with create_task_group() as group:
-            for file in step:
-                group.start_soon(self._accepted, file, rejected)
-
-    async def _accepted(self, file: _File, rejected: Mapping[str, int]) -> None:
-        """Wait until Envoy tells our version. Raises GatewayError on a reject or no answer."""
-        deadline = current_time() + _ACCEPT_S
-        pause_s = _POLL_FIRST_S
-        while current_time() < deadline:
-            texts = await self._admin.texts(f"^{file.stat}.version_text$")
-            if texts is None or texts.get(f"{file.stat}.version_text") == file.version:
-                return
-            counters = await self._rejections([file])
-            if counters is not None and any(counters[k] > rejected.get(k, 0) for k in counters):
-                raise GatewayError(f"cannot change the gateway: Envoy refused {file.name}.json")
-            await sleep(pause_s)
-            pause_s = min(pause_s * 2, _POLL_LAST_S)
-        raise GatewayError(
-            f"cannot change the gateway: Envoy did not take {file.name}.json in {_ACCEPT_S:.0f} s"
-        )
-
-    async def _rejections(self, files: Sequence[_File]) -> Mapping[str, int] | None:
-        names = "|".join(file.stat for file in files)
-        return await self._admin.counters(f"^({names}).update_rejected$")
-
-    def _put(self, files: Sequence[_File]) -> None:
-        for file in files:
-            path = self._folder / f"{file.name}.json"
-            # Written outside the watched folder: each rename in there makes Envoy read all again.
-            part = self._folder / f"{path.name}.part"
-            part.write_text(file.text)
-            part.replace(path)
-
-    def _remove_gone(self, before: Resources, after: Resources) -> None:
-        kept = {each["cluster_name"] for each in after.endpoints}
-        for each in before.endpoints:
-            if each["cluster_name"] not in kept:
-                (self._folder / ENDPOINTS / f"{each['cluster_name']}.json").unlink(missing_ok=True)
+def _pattern(stats: Iterable[str]) -> str:
+    return rf"^({'|'.join(map(re.escape, stats))})\.version_text$"
 
 
-def generation(resources: Resources) -> str:
-    """The name of a whole configuration."""
-    return version([{file.name: file.version} for file in _files(resources)])
+def _count_refusals(stats: Mapping[str, str] | None) -> int:
+    return sum(map(int, stats.values())) if stats else 0
 
 
 def _files(resources: Resources) -> list[_File]:
     return [
         *_endpoints(resources.endpoints),
         _clusters(resources.clusters),
-        _File(f"{RESOURCES}/ecds", resources.filters, _FILTER_STAT),
+        _filters(resources.filters),
         _routes(resources.routes),
     ]
 
 
-_FILTER_STAT = f"extension_config_discovery.http_filter.{JWT_FILTER}"
-
-
 def _clusters(clusters: Sequence[Json]) -> _File:
     return _File(f"{RESOURCES}/cds", tuple(clusters), "cluster_manager.cds")
+
+
+def _filters(filters: Sequence[Json]) -> _File:
+    return _File(f"{RESOURCES}/ecds", tuple(filters), _FILTER_STAT)
 
 
 def _routes(routes: Sequence[Json]) -> _File:
@@ -162,8 +220,29 @@ def _endpoints(assignments: Sequence[Json]) -> list[_File]:
     ]
 
 
-def _steps(before: Resources, after: Resources) -> list[list[_File]]:
+def _read(folder: Path) -> Resources | None:
+    """What the files of an earlier run hold; None when they are not all there."""
+    try:
+        clusters = _resources_in(folder / RESOURCES / "cds.json")
+        files = (folder / ENDPOINTS / f"{each['name']}.json" for each in clusters)
+        return Resources(
+            clusters=clusters,
+            endpoints=tuple(each for file in files for each in _resources_in(file)),
+            filters=_resources_in(folder / RESOURCES / "ecds.json"),
+            routes=_resources_in(folder / RESOURCES / "rds.json"),
+        )
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _resources_in(file: Path) -> tuple[Json, ...]:
+    return tuple(json.loads(file.read_text())["resources"])
+
+
+def _steps(before: Resources | None, after: Resources) -> list[list[_File]]:
     """Files to write, in groups; each group must be accepted before the next is written."""
+    if before is None:
+        return [_files(after)]
     both = _union(before.clusters, after.clusters)
     known = {each["name"] for each in before.clusters}
     # The endpoints of a new cluster must be there when the cluster is: Envoy reads them at once.
@@ -176,9 +255,7 @@ def _steps(before: Resources, after: Resources) -> list[list[_File]]:
     steps = [
         [*_endpoints(added), _clusters(both)] if both != before.clusters else [],
         _endpoints(moved),
-        [_File(f"{RESOURCES}/ecds", after.filters, _FILTER_STAT)]
-        if after.filters != before.filters
-        else [],
+        [_filters(after.filters)] if after.filters != before.filters else [],
         [_routes(after.routes)] if after.routes != before.routes else [],
         [_clusters(after.clusters)] if both != after.clusters else [],
     ]

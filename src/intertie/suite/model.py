@@ -264,7 +264,7 @@ class Service(Model):
     ] = ()
     """Files of NAME=value lines, read before `environment`; later files win."""
     port: Port | None = None
-    """Given to the process as PORT. `auto` takes a free one at each start."""
+    """Given to the process as PORT. `auto` takes a free one, and keeps it over restarts."""
     depends_on: Annotated[
         dict[Name, Dependency],
         BeforeValidator(

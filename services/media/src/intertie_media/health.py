@@ -103,7 +103,7 @@ def peer_check(client: httpx.AsyncClient, url: str) -> Check:
         try:
             answer = await client.get(f"{url}/health/live")
         except httpx.HTTPError as exc:
-            return Dependency("DEGRADED", f"cannot reach {url}: {exc or type(exc).__name__}")
+            return Dependency("DEGRADED", f"cannot reach {url}: {str(exc) or type(exc).__name__}")
         return UP if answer.is_success else Dependency("DEGRADED", f"answers {answer.status_code}")
 
     return check

@@ -17,6 +17,8 @@ PORTS = {
 }
 """The services and where they listen when nobody says otherwise."""
 
+PUBLIC_PATH = "/api/media"
+
 _MAX_PORT = 65535
 
 
@@ -32,14 +34,14 @@ class Settings:
     """Shared by all media services."""
     urls: Mapping[str, str]
     """Where the services are, by name, this one among them."""
-    public_path: str = "/api/media"
+    public_path: str
     """What clients put in front of a path of ours."""
-    max_file_bytes: int = 4 << 30
-    max_user_bytes: int = 50 << 30
+    max_file_bytes: int
+    max_user_bytes: int
     """Of all assets and open uploads of one user."""
-    upload_expires_s: int = 24 * 3600
+    upload_expires_s: int
     """From the last chunk."""
-    max_transcodes: int = 1
+    max_transcodes: int
     """At once; one keeps two cores busy."""
 
     @classmethod
@@ -51,11 +53,11 @@ class Settings:
             replica=environ.get("INTERTIE_SERVICE", f"{service}/0"),
             data=Path(environ.get("INTERTIE_DATA", ".intertie/data")).resolve(),
             urls={name: _url(environ, name, port) for name, port in PORTS.items()},
-            public_path=environ.get("MEDIA_PUBLIC_PATH", cls.public_path).rstrip("/"),
-            max_file_bytes=_number(environ, "MEDIA_MAX_FILE_BYTES", cls.max_file_bytes),
-            max_user_bytes=_number(environ, "MEDIA_MAX_USER_BYTES", cls.max_user_bytes),
-            upload_expires_s=_number(environ, "MEDIA_UPLOAD_EXPIRES_S", cls.upload_expires_s),
-            max_transcodes=_number(environ, "MEDIA_MAX_TRANSCODES", cls.max_transcodes),
+            public_path=environ.get("MEDIA_PUBLIC_PATH", PUBLIC_PATH).rstrip("/"),
+            max_file_bytes=_number(environ, "MEDIA_MAX_FILE_BYTES", 4 << 30),
+            max_user_bytes=_number(environ, "MEDIA_MAX_USER_BYTES", 50 << 30),
+            upload_expires_s=_number(environ, "MEDIA_UPLOAD_EXPIRES_S", 24 * 3600),
+            max_transcodes=_number(environ, "MEDIA_MAX_TRANSCODES", 1),
         )
 
     @property
@@ -91,5 +93,7 @@ def _number(
     number = int(text) if re.fullmatch(r"[0-9]{1,18}", text) else 0
     if number < 1 or (at_most is not None and number > at_most):
         limit = f" up to {at_most}" if at_most is not None else ""
-        raise SettingError(f"cannot use {name}={text!r}: expected a whole number{limit}, at least 1")
+        raise SettingError(
+            f"cannot use {name}={text!r}: expected a whole number{limit}, at least 1"
+        )
     return number

@@ -1,4 +1,4 @@
-"""Brings what the engine made to the blobs, so that no player ever sees a name without its bytes."""
+"""Brings what the engine made to the blobs: no player ever sees a name without its bytes."""
 
 import os
 import shutil

@@ -173,7 +173,7 @@ class _Lease:
 
 
 def _pause_s(job: Job) -> float:
-    return RETRY_S * 2 ** (job.strikes - 1)
+    return RETRY_S * float(2 ** (job.strikes - 1))
 
 
 def _interrupted(times: int) -> core.MediaError:

@@ -1,4 +1,4 @@
-"""Works on one asset: looks into it, has it transcoded, shows each result as soon as it is there."""
+"""Works on one asset: looks into it, has it transcoded, shows each result at once."""
 
 import logging
 import shutil
@@ -138,9 +138,7 @@ class _Show:
             case core.RungReady():
                 await self._fill()
                 rung = event.rung
-                await self._change(
-                    "asset.progress", lambda asset: {"rungs": (*asset.rungs, rung)}
-                )
+                await self._change("asset.progress", lambda asset: {"rungs": (*asset.rungs, rung)})
             case core.Ready():
                 await self._fill()
                 await self._ready()
@@ -211,9 +209,7 @@ class _Show:
         )
         for attempt in range(1, self._attempt):
             await self._bench.blobs.delete(stream_folder(self._id, attempt))
-        log.info(
-            "asset ready", extra={"asset": self._id, "after_s": asset.timings.time_to_ready_s}
-        )
+        log.info("asset ready", extra={"asset": self._id, "after_s": asset.timings.time_to_ready_s})
 
     async def _fill(self) -> None:
         if self.publisher:

@@ -49,4 +49,6 @@ def wanted(headers: Mapping[str, str], size: int, etag: str) -> Part | None:
 def is_unchanged(headers: Mapping[str, str], etag: str) -> bool:
     """Whether the client has this very version already."""
     known = headers.get("if-none-match", "")
-    return known.strip() == "*" or etag in {tag.strip().removeprefix("W/") for tag in known.split(",")}
+    return known.strip() == "*" or etag in {
+        tag.strip().removeprefix("W/") for tag in known.split(",")
+    }

@@ -27,6 +27,7 @@ DIGEST_HEADER = "content-digest"
 _CRC = re.compile(r"[0-9a-fA-F]{8}")
 _SHA256 = re.compile(r"(?:^|,)\s*sha-256\s*=\s*:([A-Za-z0-9+/=]*):\s*(?:;[^,]*)?(?=,|$)")
 _SHA256_BYTES = 32
+_GAPS_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,10 @@ class Reception:
         return Write(offset, data) if self.taken is None and data else None
 
     def finish(self) -> int:
-        """The chunk's CRC. Raises Refused: 400 too short, 460 other bytes than announced, 409 other
-        bytes than were taken before.
+        """The chunk's CRC.
+
+        Raises Refused: 400 too short, 460 other bytes than announced, 409 other bytes than were
+        taken before.
         """
         if self._length < self.span.length:
             raise Refused(
@@ -172,9 +175,10 @@ class Received:
         """Raises Refused (409) that names what is missing."""
         if not self.is_complete:
             gaps = self.missing()
-            told = ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in gaps[:20])
+            told = ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in gaps[:_GAPS_TOLD])
+            more = ", …" if len(gaps) > _GAPS_TOLD else ""
             raise Refused(
-                f"cannot complete the upload: chunks {told}{' …' * (len(gaps) > 20)} are missing",
+                f"cannot complete the upload: chunks {told}{more} are missing",
                 status=HTTPStatus.CONFLICT,
                 code="incomplete",
                 missing=gaps,

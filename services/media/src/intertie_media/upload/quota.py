@@ -7,7 +7,7 @@ from http import HTTPStatus
 from anyio import Lock, to_thread
 
 from intertie.store import Record, Records
-from intertie_media.documents import ASSETS, Asset, UserId, UPLOADS
+from intertie_media.documents import ASSETS, UPLOADS, Asset, UserId
 from intertie_media.errors import Refused
 from intertie_media.settings import Settings
 from intertie_media.upload.model import Upload

@@ -1,0 +1,1 @@
+"""Content management: lists, names and deletes assets, and hands out the page."""

@@ -1,0 +1,1 @@
+"""Status checker: how all media services are, in one answer."""
