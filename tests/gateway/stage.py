@@ -6,17 +6,18 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
-from anyio import create_task_group, fail_after, to_thread
+import psutil
+from anyio import Event, create_task_group, fail_after, to_thread
 from fastapi import FastAPI, Request, WebSocket
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from intertie.api.server import ApiServer, bind
 from intertie.event import GatewayApplied, ServiceStarted
-from intertie.gateway.admin import Admin
 from intertie.gateway.controller import GatewayController
 from intertie.identity.issuer import Issuer
 from intertie.plan import Replica, ServiceStatus, Snapshot, State
@@ -42,18 +43,38 @@ class Upstream:
     name: str
     port: int = 0
     paths: list[str] = field(default_factory=list)
-    """Of the requests that came, raw."""
+    """Of the requests that came, decoded as a server does before it looks for the file."""
+    gate: Event = field(default_factory=Event)
+    """`/slow` answers once it is set."""
 
     def app(self) -> FastAPI:
         """Answers every path; `/events` streams, `/chat` is a WebSocket that echoes."""
         app = FastAPI(openapi_url=None)
         app.add_api_websocket_route("/chat", _chat)
-        app.add_api_route("/events", _events)
+        app.add_api_route("/events", self._events)
+        app.add_api_route("/slow", self._slow)
+        app.add_api_route("/count", _count, methods=["POST"])
         app.add_api_route("/{path:path}", self._answer, methods=_METHODS)
         return app
 
+    async def _slow(self) -> str:
+        self.paths.append("/slow")
+        await self.gate.wait()
+        return "slow"
+
+    async def _events(self) -> StreamingResponse:
+        """One at once, the others when the gate is open."""
+
+        async def lines() -> AsyncIterator[str]:
+            yield "data: 0\n\n"
+            await self.gate.wait()
+            yield "data: 1\n\n"
+            yield "data: 2\n\n"
+
+        return StreamingResponse(lines(), media_type="text/event-stream")
+
     async def _answer(self, request: Request) -> JSONResponse:
-        self.paths.append(request.scope["raw_path"].decode())
+        self.paths.append(request.scope["path"])
         body = await request.body()
         return JSONResponse(
             {
@@ -77,12 +98,9 @@ async def _chat(socket: WebSocket) -> None:
         await socket.send_text(f"echo {text}")
 
 
-async def _events() -> StreamingResponse:
-    async def lines() -> AsyncIterator[str]:
-        for number in range(3):
-            yield f"data: {number}\n\n"
-
-    return StreamingResponse(lines(), media_type="text/event-stream")
+async def _count(request: Request) -> int:
+    """Bytes of a body of any size, none of them kept."""
+    return sum([len(part) async for part in request.stream()])
 
 
 @asynccontextmanager
@@ -106,9 +124,14 @@ class Door:
         self.hub = EventHub("test", now=now)
         self.issuer = Issuer.open(folder / "keys")
         self.run = folder / "envoy"
-        self.admin = Admin(self.run)
+        self.log_file = folder / "envoy.log"
         self.controller = GatewayController(
-            suite, self.run, hub=self.hub, snapshot=self.snapshot, jwks=self.issuer.jwks()
+            suite,
+            self.run,
+            hub=self.hub,
+            snapshot=self.snapshot,
+            jwks=self.issuer.jwks(),
+            log_file=self.log_file,
         )
         self.envoy: subprocess.Popen[bytes] | None = None
 
@@ -152,17 +175,27 @@ class Door:
         """The header of a client that has a token."""
         return {"authorization": f"Bearer {self.token()}"}
 
-    def access_log(self) -> list[dict[str, Any]]:
-        """Each request, as logged."""
-        lines = (self.run / "access.log").read_text().splitlines()
-        return [json.loads(line) for line in lines]
+    def logged(self) -> list[dict[str, Any]]:
+        """Each request, as the access log has it."""
+        return [json.loads(line) for line in self.access_log().splitlines()]
+
+    def access_log(self) -> str:
+        """As written so far; Envoy writes once a second."""
+        return (self.run / "access.log").read_text()
+
+    def resident_bytes(self) -> int:
+        """Memory Envoy holds now."""
+        assert self.envoy is not None
+        held: int = psutil.Process(self.envoy.pid).memory_info().rss
+        return held
 
     async def start(self) -> None:
         """Run Envoy as the supervisor would; return once it serves."""
         service = gateway_service(self.gateway, self.run)
         assert service.working_dir is not None
-        with (self.run / "envoy.log").open("ab") as log:
-            self.envoy = subprocess.Popen(service.command, cwd=service.working_dir, stderr=log)
+        with self.log_file.open("ab") as log:
+            spawn = partial(subprocess.Popen, cwd=service.working_dir, stderr=log)
+            self.envoy = await to_thread.run_sync(spawn, service.command)
         await eventually(self._serves)
 
     async def stop(self, *, kill: bool = False) -> None:
@@ -174,7 +207,7 @@ class Door:
 
     def _serves(self) -> bool:
         assert self.envoy is not None
-        assert self.envoy.poll() is None, (self.run / "envoy.log").read_text()
+        assert self.envoy.poll() is None, self.log_file.read_text()
         assert isinstance(self.gateway.port, int)
         return not is_free(self.gateway.port)
 

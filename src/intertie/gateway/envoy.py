@@ -62,7 +62,9 @@ def _cluster(cluster: Cluster) -> Json:
         # A file holds the endpoints of one cluster only: Envoy refuses more.
         "eds_cluster_config": {"eds_config": file_source(cluster.name, ENDPOINTS)},
         "connect_timeout": f"{_CONNECT_S}s",
-        "lb_policy": "LEAST_REQUEST",
+        # In turn, so that a retry comes to another replica; LEAST_REQUEST prefers a dead one, which
+        # never has any.
+        "lb_policy": "ROUND_ROBIN",
         # At the default of 50 % a service whose replicas are all sick still gets traffic.
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "circuit_breakers": {
@@ -249,7 +251,7 @@ def _retries(*, is_safe: bool) -> Json:
                 },
             }
         ],
-        "host_selection_retry_max_attempts": 3,
+        "host_selection_retry_max_attempts": 5,
     }
 
 
@@ -271,7 +273,7 @@ def _per_route(rule: Rule) -> Json:
 
 
 def _size_limit(max_bytes: int) -> Json:
-    """Counts what streams by. (The `buffer` filter would hold each body in memory.)"""
+    """Counts what streams by; the `buffer` filter would hold each body in memory."""
     limit = {"@type": f"{FILTERS}body_size_limit.v3.BodySizeLimit", "max_request_bytes": max_bytes}
     return {
         "@type": f"{FILTERS}filter_chain.v3.FilterChainConfigPerRoute",

@@ -46,6 +46,8 @@ class FileSink:
         Returns once Envoy has accepted all of it; at once when Envoy does not run, since it will
         read the files when it starts. Raises GatewayError, with the files as before, on a reject.
         """
+        if self._live == resources:
+            return generation(resources)
         before = self._live or await to_thread.run_sync(_read, self._folder)
         # Until Envoy has answered, and also when this is cancelled half-way.
         self._live = None
@@ -135,12 +137,9 @@ class _File:
     """One dynamic file, and where Envoy tells what it made of it."""
 
     name: str
-    resources: tuple[Json, ...]
+    resources: Sequence[Json]
+    version: str
     stat: str
-
-    @property
-    def version(self) -> str:
-        return _version(self.resources)
 
     @property
     def text(self) -> str:
@@ -201,21 +200,25 @@ def _files(resources: Resources) -> list[_File]:
     ]
 
 
+def _file(name: str, resources: Sequence[Json], stat: str) -> _File:
+    return _File(name, resources, _version(resources), stat)
+
+
 def _clusters(clusters: Sequence[Json]) -> _File:
-    return _File(f"{RESOURCES}/cds", tuple(clusters), "cluster_manager.cds")
+    return _file(f"{RESOURCES}/cds", clusters, "cluster_manager.cds")
 
 
 def _filters(filters: Sequence[Json]) -> _File:
-    return _File(f"{RESOURCES}/ecds", tuple(filters), _FILTER_STAT)
+    return _file(f"{RESOURCES}/ecds", filters, _FILTER_STAT)
 
 
 def _routes(routes: Sequence[Json]) -> _File:
-    return _File(f"{RESOURCES}/rds", tuple(routes), f"http.{STAT_PREFIX}.rds.{ROUTE_CONFIG}")
+    return _file(f"{RESOURCES}/rds", routes, f"http.{STAT_PREFIX}.rds.{ROUTE_CONFIG}")
 
 
 def _endpoints(assignments: Sequence[Json]) -> list[_File]:
     return [
-        _File(f"{ENDPOINTS}/{each['cluster_name']}", (each,), f"cluster.{each['cluster_name']}")
+        _file(f"{ENDPOINTS}/{each['cluster_name']}", [each], f"cluster.{each['cluster_name']}")
         for each in assignments
     ]
 

@@ -73,9 +73,13 @@ class Assets:
         return [_parse(record) for record in found.items]
 
     async def _record(self, id: AssetId) -> Record:
-        record = await self._records.get(ASSETS, id)
+        absent = f"cannot find asset {id!r}: it never was, or was deleted"
+        try:
+            record = await self._records.get(ASSETS, id)
+        except NotFoundError as exc:
+            raise NotFoundError(absent) from exc
         if record.document.get("deletedAt"):
-            raise NotFoundError(f"cannot find {id!r} in {ASSETS}")
+            raise NotFoundError(absent)
         return record
 
 

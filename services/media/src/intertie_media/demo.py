@@ -98,7 +98,7 @@ def upload(api: Api, video: Path) -> str:
 def follow(api: Api, asset: str) -> None:
     """Show how processing goes, to its end."""
     for event in api.events(asset):
-        progress = event["progress"] or {"stage": "", "ratio": 1.0}
+        progress: dict[str, Any] = event["progress"] or {"stage": "", "ratio": 1.0}
         words = {"waiting": "waiting", "probe": "looking into it", "first": "first picture size"}
         show(words.get(progress["stage"], "all picture sizes"), progress["ratio"])
         if event["status"] == "failed" or event["error"]:
