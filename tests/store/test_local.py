@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from intertie.errors import NotFoundError, StoreError
+from intertie.store import open_blobs
 from intertie.store.local import LocalBlobs
 
 pytestmark = pytest.mark.anyio
@@ -65,3 +66,11 @@ async def test_a_missing_blob_is_named(tmp_path: Path) -> None:
         await blobs.size("gone")
     with pytest.raises(NotFoundError):
         await _read(blobs, "gone")
+
+
+async def test_an_address_opens_the_adapter_it_names(tmp_path: Path) -> None:
+    """`file://` and a path is this adapter; an unknown scheme is refused with the known ones."""
+    assert isinstance(open_blobs(f"file://{tmp_path}/blobs"), LocalBlobs)
+
+    with pytest.raises(StoreError, match="cannot open ftp://…: known are file"):
+        open_blobs("ftp://x")

@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from intertie.errors import ConflictError, NotFoundError, StoreError
+from intertie.store import open_records
 from intertie.store.sqlite import SqliteRecords
 
 pytestmark = pytest.mark.anyio
@@ -109,3 +110,12 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"cannot open database .*rows\.db"):
         async with SqliteRecords.open(file):
             pass
+
+
+async def test_an_address_opens_the_adapter_it_names(tmp_path: Path) -> None:
+    """`sqlite://` and a path is this adapter; an unknown scheme is refused with the known ones."""
+    async with open_records(f"sqlite://{tmp_path}/rows.db") as records:
+        assert isinstance(records, SqliteRecords)
+
+    with pytest.raises(StoreError, match="cannot open oracle://…: known are sqlite"):
+        open_records("oracle://x")

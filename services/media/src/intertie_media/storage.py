@@ -1,12 +1,10 @@
-"""Opens the stores that the media services work on; the only place that names the adapters."""
+"""Opens the stores that the media services work on."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from intertie.store import Blobs, Records
-from intertie.store.local import LocalBlobs
-from intertie.store.sqlite import SqliteRecords
+from intertie.store import Blobs, Records, open_blobs, open_records
 from intertie_media.settings import Settings
 
 
@@ -21,5 +19,5 @@ class Storage:
 @asynccontextmanager
 async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
     """Both stores, for as long as the block runs."""
-    async with SqliteRecords.open(settings.database) as records:
-        yield Storage(records, LocalBlobs(settings.blobs))
+    async with open_records(f"sqlite://{settings.database}") as records:
+        yield Storage(records, open_blobs(f"file://{settings.blobs}"))
