@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -191,12 +191,20 @@ class Door:
 
     async def start(self) -> None:
         """Run Envoy as the supervisor would; return once it serves."""
+        await self.spawn()
+        await eventually(self.serves)
+
+    def has_ended(self) -> bool:
+        """Whether Envoy was started and has ended by itself."""
+        return self.envoy is not None and self.envoy.poll() is not None
+
+    async def spawn(self) -> None:
+        """Run Envoy as the supervisor would."""
         service = gateway_service(self.gateway, self.run)
         assert service.working_dir is not None
         with self.log_file.open("ab") as log:
             spawn = partial(subprocess.Popen, cwd=service.working_dir, stderr=log)
             self.envoy = await to_thread.run_sync(spawn, service.command)
-        await eventually(self._serves)
 
     async def stop(self, *, kill: bool = False) -> None:
         """End Envoy and wait until it is gone."""
@@ -205,25 +213,26 @@ class Door:
             await to_thread.run_sync(self.envoy.wait, _STOP_S)
             self.envoy = None
 
-    def _serves(self) -> bool:
-        assert self.envoy is not None
-        assert self.envoy.poll() is None, self.log_file.read_text()
+    def serves(self) -> bool:
+        """Whether it takes connections."""
+        assert not self.has_ended(), self.log_file.read_text()
         assert isinstance(self.gateway.port, int)
         return not is_free(self.gateway.port)
 
 
+def replica(name: str, index: int, port: int) -> Replica:
+    """One that runs."""
+    return Replica(name, index, State.RUNNING, pid=1, port=port, since=now(), restarts=0, reason="")
+
+
 def _status(name: str, ports: Sequence[int]) -> ServiceStatus:
-    since = now() - timedelta(seconds=1)
-    replicas = tuple(
-        Replica(name, index, State.RUNNING, pid=1, port=port, since=since, restarts=0, reason="")
-        for index, port in enumerate(ports)
-    )
+    replicas = tuple(replica(name, index, port) for index, port in enumerate(ports))
     return ServiceStatus(name, _SPEC, replicas)
 
 
 def suite_of(*routes: Mapping[str, Any], **gateway: Any) -> Suite:
     """A suite whose gateway has these routes, on a free port."""
-    names = {route["service"] for route in routes} or {"none"}
+    names = {route["service"] for route in routes} | {"none"}
     return Suite.model_validate(
         {
             "suite": "test",
@@ -235,9 +244,9 @@ def suite_of(*routes: Mapping[str, Any], **gateway: Any) -> Suite:
 
 @asynccontextmanager
 async def door(
-    folder: Path, suite: Suite, services: Mapping[str, Sequence[int]]
+    folder: Path, suite: Suite, services: Mapping[str, Sequence[int]], *, follow: bool = True
 ) -> AsyncIterator[Door]:
-    """A gateway that serves; it is gone afterwards."""
+    """A gateway that serves, and follows what moves; it is gone afterwards."""
     made = Door(folder, suite, services)
     await made.controller.prepare()
     async with AsyncExitStack() as stack:
@@ -245,7 +254,8 @@ async def door(
         await made.start()
         group = await stack.enter_async_context(create_task_group())
         stack.callback(group.cancel_scope.cancel)
-        await group.start(made.controller.run)
+        if follow:
+            await group.start(made.controller.run)
         yield made
 
 

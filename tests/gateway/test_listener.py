@@ -1,6 +1,7 @@
 """The hardened listener: what hostile clients try, and what everybody is told."""
 
 import json
+import posixpath
 import socket
 from pathlib import Path
 
@@ -12,8 +13,6 @@ from intertie.suite.model import Gateway
 from tests.gateway.stage import Door, client, door, suite_of, upstream
 from tests.gateway.test_envoy import resources_of
 from tests.waiting import eventually
-
-live = [pytest.mark.anyio, pytest.mark.slow]
 
 # Ways past a rule for `/secret` that worked on some gateway, sooner or later.
 BYPASSES = """
@@ -85,12 +84,6 @@ http://127.0.0.1//secret
 """.split()
 
 
-@pytest.mark.parametrize("path", ["/open", "/closed/%2e%2e/open/x"])
-def test_nothing(path: str) -> None:
-    """x."""
-    assert path
-
-
 async def sent(made: Door, request: bytes) -> bytes:
     """What the gateway answers to raw bytes, until it closes."""
 
@@ -109,6 +102,163 @@ def get(path: str, *headers: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
+def reached(path: str) -> bool:
+    """Whether a server that resolves dots, slashes and backslashes would open the secret."""
+    return posixpath.normpath(path.replace("\\", "/")).strip("/").split("/")[0] == "secret"
+
+
 def status(answer: bytes) -> int:
     """Of an answer that has one."""
     return int(answer.split(b" ", 2)[1])
+
+
+@pytest.mark.anyio
+@pytest.mark.slow
+async def test_no_spelling_of_a_path_walks_past_a_closed_route(tmp_path: Path) -> None:
+    """The same service serves `/secret` with a token and all the rest without: no way round."""
+    suite = suite_of(
+        {"path": "/", "service": "web", "auth_required": False},
+        {"path": "/open", "service": "web", "auth_required": False, "strip": True},
+        {"path": "/secret", "service": "web"},
+    )
+    async with upstream("web") as web, door(tmp_path, suite, {"web": [web.port]}) as made:
+        for path in BYPASSES:
+            answer = await sent(made, get(path))
+            assert answer.startswith(b"HTTP/1.1 "), path
+            assert not any(map(reached, web.paths)), path
+            web.paths.clear()
+        assert (
+            status(await sent(made, get("/secret", f"authorization: Bearer {made.token()}"))) == 200
+        )
+
+    assert len(BYPASSES) >= 60
+    assert web.paths == ["/secret"]
+
+
+@pytest.mark.anyio
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("request_text", "code"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.0\r\n\r\n", 426),
+        (b"GET / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", 400),
+        (
+            b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n"
+            b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        (b"GET / HTTP/1.1\r\nhost: a\r\nx: " + b"a" * 20_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nhost: a\r\n" + b"x: a\r\n" * 120 + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\nhost: a\r\nslow", 408),
+    ],
+    ids=[
+        "no host",
+        "1.0",
+        "two lengths",
+        "smuggling",
+        "long header",
+        "many headers",
+        "slow header",
+    ],
+)
+async def test_a_hostile_request_is_refused(tmp_path: Path, request_text: bytes, code: int) -> None:
+    """And closes the connection; the service hears nothing of it."""
+    suite = suite_of({"path": "/", "service": "web", "auth_required": False})
+    async with upstream("web") as web, door(tmp_path, suite, {"web": [web.port]}) as made:
+        answer = await sent(made, request_text)
+
+    assert status(answer) == code
+    assert web.paths == []
+
+
+@pytest.mark.anyio
+@pytest.mark.slow
+async def test_every_refusal_is_a_problem_document(tmp_path: Path) -> None:
+    """RFC 9457: which, why, and the request's id to look it up with."""
+    suite = suite_of({"path": "/closed", "service": "web", "methods": ["GET"]})
+    async with door(tmp_path, suite, {}) as made, client(made) as http:
+        answers = [
+            await http.get("/none"),
+            await http.get("/closed"),
+            await http.post("/closed", headers=made.bearer()),
+            await http.get("/closed", headers=made.bearer()),
+        ]
+
+    problems = [answer.json() for answer in answers]
+    assert [problem["status"] for problem in problems] == [404, 401, 405, 503]
+    assert len({problem["detail"] for problem in problems}) == 4
+    for answer, problem in zip(answers, problems, strict=True):
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["x-request-id"] == problem["request_id"]
+        assert problem["detail"].startswith("cannot ")
+        assert {"type", "title"} <= problem.keys()
+
+
+@pytest.mark.anyio
+@pytest.mark.slow
+async def test_each_request_is_logged_without_secrets(tmp_path: Path) -> None:
+    """One line of JSON each; ids made here; neither queries nor tokens."""
+    suite = suite_of({"path": "/api", "service": "web", "strip": True})
+    async with (
+        upstream("web") as web,
+        door(tmp_path, suite, {"web": [web.port]}) as made,
+        client(made) as http,
+    ):
+        headers = {**made.bearer(), "x-request-id": "mine"}
+        answer = await http.get("/api/a?key=hidden", headers=headers)
+        refused = await http.get('/no"pe?key=hidden')
+        await eventually(lambda: len(made.logged()) == 2)
+        logged, other = made.logged()
+        text = made.access_log()
+
+    assert (logged["method"], logged["path"], logged["status"]) == ("GET", "/api/a", 200)
+    assert (logged["route"], logged["upstream"]) == ("/api", f"127.0.0.1:{web.port}")
+    assert logged["request_id"] == answer.headers["x-request-id"] != "mine"
+    assert logged["duration_ms"] >= 0
+    assert logged["bytes_sent"] == len(answer.content)
+    assert "ada" in logged["user"]
+    assert (other["status"], other["request_id"]) == (404, refused.headers["x-request-id"])
+    assert "hidden" not in text
+    assert headers["authorization"].split(".")[2] not in text
+
+
+@pytest.mark.anyio
+@pytest.mark.slow
+async def test_only_its_owner_may_use_the_admin_socket(tmp_path: Path) -> None:
+    """It can stop Envoy: mode 0600, and no port."""
+    async with door(tmp_path, suite_of(), {}) as made:
+        mode = (made.run / "admin.sock").stat().st_mode & 0o777
+
+    assert mode == 0o600
+
+
+@pytest.mark.anyio
+@pytest.mark.slow
+async def test_a_second_gateway_on_the_same_port_is_refused(tmp_path: Path) -> None:
+    """Two that share a port would each get some of the requests."""
+    async with door(tmp_path / "a", suite_of(), {}) as made:
+        second = Door(tmp_path / "b", made.suite, {})
+        await second.controller.prepare()
+        await second.spawn()
+        try:
+            await eventually(second.has_ended)
+        finally:
+            await second.stop(kill=True)
+
+    assert "Address already in use" in second.log_file.read_text()
+
+
+def test_the_listener_does_not_depend_on_routes() -> None:
+    """A new listener would drop connections: the bootstrap knows address and rules only."""
+    assert "shop" not in json.dumps(bootstrap(Gateway(), 8000))
+    assert bootstrap(Gateway(), 8000) == bootstrap(Gateway(concurrency=4), 8000)
+
+
+def test_the_flat_form_has_nothing_dynamic() -> None:
+    """What is validated is all there is: no file is named that would not be read."""
+    text = json.dumps(flat(Gateway(), 8000, resources_of("spine")))
+
+    assert "path_config_source" not in text
+    assert "inline_string" in text
+    assert "/api/orders" in text

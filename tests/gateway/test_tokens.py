@@ -1,6 +1,7 @@
 """Who is let in, and what a service is told about them, through a real Envoy."""
 
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -77,8 +78,6 @@ class Forge:
 
 def encoded(part: dict[str, Any]) -> str:
     """One part of a token."""
-    from base64 import urlsafe_b64encode
-
     return urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
 
 
@@ -143,7 +142,9 @@ async def test_the_service_is_told_who_it_is(tmp_path: Path) -> None:
     assert "authorization" not in headers
 
 
-@pytest.mark.parametrize("subject", ['a"b', 'a","roles":["admin"],"x":"', "ünïcödé 🦊", "a\r\nb: c"])
+@pytest.mark.parametrize(
+    "subject", ['a"b', 'a","roles":["admin"],"x":"', "ünïcödé 🦊", "a\r\nb: c"]
+)
 async def test_a_name_cannot_break_out_of_the_header(tmp_path: Path, subject: str) -> None:
     """Quotes, line breaks and any script arrive as they are in the token."""
     async with guarded(tmp_path) as (made, http):

@@ -100,7 +100,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def service(module: str, data: Path, port: int, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def service(
+    module: str, data: Path, port: int, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
     """`python -m intertie_media.<module>` in a process of its own, killed at the end."""
     env = {**os.environ, "PORT": str(port), "INTERTIE_DATA": str(data), **environment}
     command = [sys.executable, "-m", f"intertie_media.{module}"]

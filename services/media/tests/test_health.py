@@ -1,5 +1,3 @@
-import os
-import stat
 from pathlib import Path
 
 import httpx
@@ -7,9 +5,9 @@ import pytest
 from anyio import sleep_forever
 
 from intertie.errors import StoreError
-from intertie_media import health
 from intertie_media.health import (
     UP,
+    Check,
     Dependency,
     examine,
     health_routes,
@@ -46,7 +44,7 @@ async def broken() -> Dependency:
     ],
 )
 async def test_the_worst_dependency_decides(
-    checks: dict[str, health.Check], status: str, code: int
+    checks: dict[str, Check], status: str, code: int
 ) -> None:
     """DOWN is also 503, so that whoever only looks at the code knows."""
     async with client(application(health_routes(checks))) as http:
@@ -73,15 +71,14 @@ async def test_live_answers_whatever_is_broken() -> None:
     assert (answer.status_code, answer.json()["status"]) == (200, "UP")
 
 
-async def test_a_check_that_hangs_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_check_that_hangs_is_down() -> None:
     """The answer comes in bounded time."""
-    monkeypatch.setattr(health, "CHECK_S", 0.01)
 
     async def hang() -> Dependency:
         await sleep_forever()
         return UP
 
-    found = await examine({"hanging": hang, "fine": fine})
+    found = await examine({"hanging": hang, "fine": fine}, within_s=0.01)
 
     assert (found["hanging"].status, found["fine"].status) == ("DOWN", "UP")
 
@@ -98,14 +95,13 @@ async def test_real_stores_are_really_tried(storage: Storage, tmp_path: Path) ->
     assert await storage.blobs.keys("health") == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 async def test_blobs_that_cannot_be_written_are_down(storage: Storage, tmp_path: Path) -> None:
-    """A read-only folder is found out before an upload is."""
+    """A folder that cannot be used is found out before an upload is."""
     place = settings(tmp_path)
-    place.blobs.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    place.blobs.rmdir()
+    place.blobs.write_text("in the way")
 
     found = await examine(storage_checks(storage, place))
-    place.blobs.chmod(stat.S_IRWXU)
 
     assert found["blobs"].status == "DOWN"
 

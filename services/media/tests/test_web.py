@@ -70,7 +70,9 @@ async def test_the_gateway_says_who_asks(
     assert answer.json() == expected
 
 
-@pytest.mark.parametrize("header", [None, "", "ann", "[]", "{}", '{"sub": 7}', '{"sub": ""}', "\xff"])
+@pytest.mark.parametrize(
+    "header", [None, "", "ann", "[]", "{}", '{"sub": 7}', '{"sub": ""}', "\xff"]
+)
 async def test_without_an_identity_the_answer_is_401(header: str | None) -> None:
     """Whoever did not come through the gateway with a token is nobody."""
     headers = {} if header is None else {b"x-forwarded-user": header.encode("latin-1")}
@@ -103,7 +105,11 @@ async def test_refused_adds_its_members() -> None:
     async with client(APP, ANN) as http:
         problem = (await http.get("/fail/refused")).json()
 
-    assert (problem["code"], problem["hint"], problem["title"]) == ("odd", "this", "Checksum Mismatch")
+    assert (problem["code"], problem["hint"], problem["title"]) == (
+        "odd",
+        "this",
+        "Checksum Mismatch",
+    )
 
 
 async def test_a_bug_tells_nothing_of_the_inside() -> None:

@@ -60,6 +60,3 @@ def completion(context: click.Context, shell: str) -> None:
     if found is None:  # pragma: no cover - Click ships all three
         raise NotFoundError(f"cannot complete for {shell}")
     click.echo(found(context.find_root().command, {}, "intertie", "_INTERTIE_COMPLETE").source())
-
-
-COMMANDS = (token, url, completion)

@@ -1,7 +1,6 @@
 """Talks to the daemon of a suite over its management API."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
@@ -9,38 +8,12 @@ from typing import Any, Self
 
 import httpx
 
-from intertie.drivers import Identity, proc
+from intertie.cli.running import find_daemon
 from intertie.errors import DaemonError, IntertieError
-from intertie.runtime.folder import Daemon, StateFolder
+from intertie.runtime.folder import StateFolder
 
 _CONNECT_S = 5.0
 _ANSWER_S = 60.0
-_POLL_S = 0.01
-
-
-def find_daemon(folder: StateFolder) -> Daemon | None:
-    """The daemon that runs for this state folder now, or None."""
-    daemon = folder.daemon()
-    return daemon if daemon and is_alive(daemon) else None
-
-
-def is_alive(daemon: Daemon) -> bool:
-    """Whether that very process still runs (a reused pid has another start time)."""
-    return proc.is_alive(Identity(daemon.pid, daemon.start_ticks))
-
-
-def wait_gone(daemon: Daemon, timeout_s: float) -> bool:
-    """Whether the daemon ended within the time.
-
-    Asks the process table: nobody tells us of the end of a process that is not our child, and a
-    dead one may stay listed until its parent takes note.
-    """
-    deadline = time.monotonic() + timeout_s
-    while is_alive(daemon):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_S)
-    return True
 
 
 class Client:

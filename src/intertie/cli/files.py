@@ -67,6 +67,3 @@ def apply(target: Target, as_json: bool) -> None:
         render.as_json(final)
     elif not final["steps"]:
         click.echo("nothing to do: the suite is as the file says")
-
-
-COMMANDS = (check, schema, plan, apply)

@@ -1,21 +1,23 @@
 """`up`, `down` and the daemon that `up` starts."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from intertie.cli import render
-from intertie.cli.change import follow
-from intertie.cli.client import Client, find_daemon, wait_gone
 from intertie.cli.options import Target, suite_options
+from intertie.cli.running import find_daemon, wait_gone
 from intertie.errors import DaemonError
 from intertie.runtime.folder import Daemon, StateFolder
+
+if TYPE_CHECKING:
+    from intertie.cli.client import Client
 
 _START_S = 30.0
 _POLL_S = 0.02
@@ -35,16 +37,15 @@ def up(target: Target, detach: bool, profiles: Sequence[str], insecure_local: bo
     Without --detach, prints the logs and stops the suite on Ctrl-C. When the suite is running
     already, applies what changed in the file.
     """
-    daemon = find_daemon(target.folder)
-    if daemon is None:
-        daemon = _launch(target, profiles, insecure_local=insecure_local)
-        change = daemon.first_change
-    else:
-        with Client.connect(target.folder) as client:
-            change = client.post("/api/apply")["id"]
+    # Loaded here and below, not above: the daemon starts up meanwhile.
+    launched = None if find_daemon(target.folder) else _launch(target, profiles, insecure_local)
+    from intertie.cli.change import follow
+    from intertie.cli.client import Client
+
+    first = _await_announcement(target, launched).first_change if launched else None
     try:
         with Client.connect(target.folder) as client:
-            follow(client, change)
+            follow(client, first or client.post("/api/apply")["id"])
             _print_addresses(client)
             if not detach:
                 _attach(client)
@@ -90,12 +91,16 @@ def daemon(target: Target, profiles: Sequence[str], insecure_local: bool) -> Non
     )
 
 
-def _launch(target: Target, profiles: Sequence[str], *, insecure_local: bool) -> Daemon:
-    """Start the daemon in a session of its own, so that a closed terminal does not end it."""
-    # Faults of the file are told here, where they can be seen, before anything is started.
-    from intertie.suite import load
+@dataclass(frozen=True, slots=True)
+class _Launched:
+    process: subprocess.Popen[bytes]
+    log: Path
+    log_start: int
+    """Where in the log its own words begin."""
 
-    load(target.file, env=os.environ, environment=target.environment)
+
+def _launch(target: Target, profiles: Sequence[str], insecure_local: bool) -> _Launched:
+    """Start the daemon in a session of its own, so that a closed terminal does not end it."""
     target.folder.create()
     command = [sys.executable, "-m", "intertie", "daemon", "--file", str(target.file.resolve())]
     command += ["--state", str(target.folder.root)]
@@ -112,22 +117,34 @@ def _launch(target: Target, profiles: Sequence[str], *, insecure_local: bool) ->
             stderr=output,
             start_new_session=True,
         )
-    return _await_announcement(target.folder, process, log, start)
+    return _Launched(process, log, start)
 
 
-def _await_announcement(
-    folder: StateFolder, process: subprocess.Popen[bytes], log: Path, start: int
-) -> Daemon:
+def _await_announcement(target: Target, launched: _Launched) -> Daemon:
+    """What the daemon announces. Raises SuiteError for a faulty file, DaemonError otherwise."""
+    process, folder = launched.process, target.folder
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise DaemonError(f"cannot start the daemon: {_last_words(log, start)}")
+            _explain(target)
+            raise DaemonError(
+                f"cannot start the daemon: {_last_words(launched.log, launched.log_start)}"
+            )
         daemon = folder.daemon()
         if daemon is not None and daemon.pid == process.pid:
             return daemon
         time.sleep(_POLL_S)
     process.send_signal(signal.SIGTERM)
-    raise DaemonError(f"cannot start the daemon: not ready after {_START_S:.0f} s; see {log}")
+    raise DaemonError(
+        f"cannot start the daemon: not ready after {_START_S:.0f} s; see {launched.log}"
+    )
+
+
+def _explain(target: Target) -> None:
+    """Raise SuiteError when it was the file: its faults belong where the user looks."""
+    from intertie.suite import load
+
+    load(target.file, environment=target.environment)
 
 
 def _last_words(log: Path, start: int) -> str:
@@ -138,6 +155,8 @@ def _last_words(log: Path, start: int) -> str:
 
 
 def _stop(folder: StateFolder) -> None:
+    from intertie.cli.client import Client
+
     daemon = find_daemon(folder)
     if daemon is None:
         return
@@ -150,19 +169,18 @@ def _stop(folder: StateFolder) -> None:
         )
 
 
-def _print_addresses(client: Client) -> None:
+def _print_addresses(client: "Client") -> None:
     addresses = client.get("/api/health")["addresses"]
     for name, url in addresses.items():
         click.echo(f"{name:<8} {url}")
 
 
-def _attach(client: Client) -> None:
+def _attach(client: "Client") -> None:
     """Print all logs until interrupted or the daemon ends; a closed terminal counts as Ctrl-C."""
+    from intertie.cli import render
+
     signal.signal(signal.SIGHUP, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     click.echo("Ctrl-C stops the suite")
     for line in client.events("/api/logs", follow=True, tail=0):
         render.log_line(line, width=24)
-
-
-COMMANDS = (up, down, daemon)

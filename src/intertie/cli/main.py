@@ -2,10 +2,10 @@
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 import click
 
-from intertie.cli import access, files, life, services, watch
 from intertie.errors import IntertieError, SuiteError
 
 EXIT_FAILED = 1
@@ -18,18 +18,48 @@ _EPILOG = (
 )
 
 
+# Command and the module it lives in, in the order of the help text. Only the module of the command
+# that is run is loaded: `up` has started the daemon before other commands' libraries are read.
+_HOME = {
+    "up": "life",
+    "down": "life",
+    "ps": "services",
+    "logs": "services",
+    "start": "services",
+    "stop": "services",
+    "restart": "services",
+    "check": "files",
+    "plan": "files",
+    "apply": "files",
+    "schema": "files",
+    "events": "watch",
+    "changes": "watch",
+    "token": "access",
+    "url": "access",
+    "completion": "access",
+    "daemon": "life",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_HOME)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _HOME:
+            return None
+        found: click.Command = getattr(import_module(f"intertie.cli.{_HOME[cmd_name]}"), cmd_name)
+        return found
+
+
 @click.group(
+    cls=_Commands,
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="intertie", prog_name="intertie")
 def cli() -> None:
     """Run your services as one system, from one suite file."""
-
-
-for module in (life, services, files, watch, access):
-    for command in module.COMMANDS:
-        cli.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -79,6 +79,3 @@ def _act(target: Target, action: str, services: Sequence[str], as_json: bool) ->
         final = follow(client, change, quiet=as_json)
     if as_json:
         render.as_json(final)
-
-
-COMMANDS = (ps, logs, start, stop, restart)

@@ -40,6 +40,3 @@ def changes(target: Target, change: str | None, abort: bool, as_json: bool) -> N
         render.change(answer)
     else:
         render.changes(answer)
-
-
-COMMANDS = (events, changes)

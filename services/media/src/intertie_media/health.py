@@ -51,16 +51,18 @@ def worst(verdicts: Mapping[str, Verdict]) -> Verdict:
     return "DOWN" if "DOWN" in found else "DEGRADED" if "DEGRADED" in found else "UP"
 
 
-async def examine(checks: Mapping[str, Check]) -> dict[str, Dependency]:
-    """The result of each check; all run at once, none longer than CHECK_S."""
+async def examine(
+    checks: Mapping[str, Check], *, within_s: float = CHECK_S
+) -> dict[str, Dependency]:
+    """The result of each check; all run at once, none longer than `within_s`."""
     found: dict[str, Dependency] = {}
 
     async def run(name: str, check: Check) -> None:
         try:
-            with fail_after(CHECK_S):
+            with fail_after(within_s):
                 found[name] = await check()
         except TimeoutError:
-            found[name] = Dependency("DOWN", f"no answer within {CHECK_S:g} s")
+            found[name] = Dependency("DOWN", f"no answer within {within_s:g} s")
         except (IntertieError, OSError) as exc:
             found[name] = Dependency("DOWN", str(exc))
 
