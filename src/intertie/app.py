@@ -41,7 +41,7 @@ from intertie.runtime.environment import Surroundings, inherited
 from intertie.runtime.folder import Daemon, StateFolder
 from intertie.runtime.hub import EventHub
 from intertie.runtime.ledger import Ledger
-from intertie.runtime.logs import LogReader
+from intertie.runtime.logs import LogReader, Source, log_path
 from intertie.runtime.ports import Ports
 from intertie.runtime.remains import reap_all
 from intertie.runtime.supervisor import Supervisor
@@ -158,6 +158,7 @@ class SuiteOrchestrator:
             hub=self.hub,
             snapshot=self.supervisor.snapshot,
             jwks=self.issuer.jwks(),
+            log_file=log_path(self.folder.logs, Source(GATEWAY, 0, "err")),
         )
 
     def _with_gateway_port(self, suite: Suite) -> Suite:

@@ -16,6 +16,7 @@ from intertie.gateway.admin import Admin
 from intertie.gateway.envoy import Resources, translate
 from intertie.gateway.files import FileSink, generation
 from intertie.gateway.routes import build
+from intertie.identity.issuer import Issuer
 from intertie.plan import Endpoint
 from intertie.suite.model import Suite
 from tests.gateway.stage import Door, client, door, suite_of, upstream
@@ -229,9 +230,9 @@ async def test_a_new_key_set_takes_effect_without_a_drain(tmp_path: Path) -> Non
         await running.sink.publish(running.resources(routes))
         before = (await running.http.get("/a", headers=token)).status_code
         rotated = running.resources(routes)
-        jwks = '{"keys": []}'
+        other = json.dumps(Issuer.open(tmp_path / "other").jwks())
         provider = rotated.filters[0]["typed_config"]["providers"]["suite"]
-        provider["local_jwks"] = {"inline_string": jwks}
+        provider["local_jwks"] = {"inline_string": other}
 
         await running.sink.publish(rotated)
 

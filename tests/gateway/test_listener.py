@@ -118,7 +118,7 @@ async def test_no_spelling_of_a_path_walks_past_a_closed_route(tmp_path: Path) -
     """The same service serves `/secret` with a token and all the rest without: no way round."""
     suite = suite_of(
         {"path": "/", "service": "web", "auth_required": False},
-        {"path": "/open", "service": "web", "auth_required": False, "strip": True},
+        {"path": "/open", "service": "web", "auth_required": False},
         {"path": "/secret", "service": "web"},
     )
     async with upstream("web") as web, door(tmp_path, suite, {"web": [web.port]}) as made:

@@ -1,5 +1,6 @@
 """Who is let in, and what a service is told about them, through a real Envoy."""
 
+import hmac
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
@@ -10,8 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-from joserfc import jws, jwt
-from joserfc.jwk import ECKey, OctKey
+from joserfc import jwt
+from joserfc.jwk import ECKey
 
 from tests.gateway.stage import Door, client, door, now, suite_of, upstream
 
@@ -61,9 +62,9 @@ class Forge:
 
     def with_the_public_key_as_secret(self) -> str:
         """HS256, keyed with what everybody knows."""
-        public = OctKey.import_key(self.key.as_pem(private=False))
-        header = {"alg": "HS256", "kid": str(self.key.kid)}
-        return jws.serialize_compact(header, json.dumps(self.good).encode(), public, ["HS256"])
+        signed = f"{encoded({'alg': 'HS256', 'kid': str(self.key.kid)})}.{encoded(self.good)}"
+        mac = hmac.digest(self.key.as_pem(private=False), signed.encode(), "sha256")
+        return f"{signed}.{urlsafe_b64encode(mac).decode().rstrip('=')}"
 
     def of_somebody_else(self) -> str:
         """Signed with another key that says it is ours."""
@@ -158,9 +159,7 @@ async def test_a_name_cannot_break_out_of_the_header(tmp_path: Path, subject: st
 
 
 @pytest.mark.parametrize("path", ["/open", "/closed"])
-@pytest.mark.parametrize(
-    "spoof", ["x-forwarded-user", "X-Forwarded-User", "x-forwarded-host", "x-original-url"]
-)
+@pytest.mark.parametrize("spoof", ["x-forwarded-user", "X-Forwarded-User", "x-envoy-original-path"])
 async def test_nobody_can_say_who_they_are(tmp_path: Path, path: str, spoof: str) -> None:
     """Such headers of a client are dropped on every route, however often they come."""
     async with guarded(tmp_path) as (made, http):

@@ -188,12 +188,14 @@ async def test_a_websocket_passes_where_the_route_says_so(tmp_path: Path) -> Non
 
 async def test_events_arrive_as_they_are_sent(tmp_path: Path) -> None:
     """A stream is not held back: the first event is there before the second is sent."""
-    async with shop(tmp_path, {"path": "/events", "timeout": 0}) as (_, http, web):
-        async with http.stream("GET", "/events") as answer:
-            lines = answer.aiter_lines()
-            first = await anext(lines)
-            web.gate.set()
-            rest = [line async for line in lines if line]
+    async with (
+        shop(tmp_path, {"path": "/events", "timeout": 0}) as (_, http, web),
+        http.stream("GET", "/events") as answer,
+    ):
+        lines = answer.aiter_lines()
+        first = await anext(lines)
+        web.gate.set()
+        rest = [line async for line in lines if line]
 
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert [first, *rest] == ["data: 0", "data: 1", "data: 2"]

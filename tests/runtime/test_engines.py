@@ -51,7 +51,7 @@ def test_what_is_no_envoy_or_too_old_is_refused(tmp_path: Path, says: str, why: 
 
 def test_a_binary_that_is_not_there_is_told(tmp_path: Path) -> None:
     """By its path."""
-    with pytest.raises(GatewayError, match="none does not start: .*No such file"):
+    with pytest.raises(GatewayError, match=r"none does not start: .*No such file"):
         envoy_path(tmp_path / "none")
 
 

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. Errors go to standard error, never as a traceback."""
     try:
-        cli.main(arguments, prog_name="intertie", standalone_mode=False)
+        ended: object = cli.main(arguments, prog_name="intertie", standalone_mode=False)
     except click.ClickException as exc:
         exc.show()
         return exc.exit_code
@@ -85,7 +85,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
-    return 0
+        return EXIT_FAILED
+    return ended if isinstance(ended, int) else 0  # a command's own exit code, or nothing
 
 
 def _count(faults: int) -> str:

@@ -77,7 +77,7 @@ class GatewayController:
         self._admin = Admin(folder)
         self._sink = FileSink(folder, log_file=log_file)
         self._one_at_a_time = Lock()
-        self._validated: Resources | None = None
+        self._validated: tuple[Gateway, Resources] | None = None
         self._generation = ""
         self._error = ""
 
@@ -178,7 +178,7 @@ class GatewayController:
 
     async def _validate(self, resources: Resources) -> None:
         """Unless only endpoints differ from what was validated last: those must be quick."""
-        shape = replace(resources, endpoints=())
+        shape = (self._gateway, replace(resources, endpoints=()))
         if shape != self._validated:
             envoy = await to_thread.run_sync(envoy_path, self._envoy)
             await validate(envoy, self._folder, flat(self._gateway, self._port, resources))

@@ -14,6 +14,9 @@ from joserfc.jwk import ECKey
 from intertie.errors import StoreError
 
 ISSUER = "intertie"
+IDENTITY_CLAIM = "user"
+"""Who the token is for, as JSON text: what the gateway hands to services as it stands, since to
+write JSON anew for each request would cost a fifth of the gateway's time."""
 _KEY_FILE = "issuer.json"
 
 
@@ -51,17 +54,19 @@ class Issuer:
         lifetime_s: float,
         roles: Sequence[str] = (),
     ) -> str:
-        """A signed token (RFC 7519) with iss, sub, aud, iat, exp, jti and, if any, roles."""
+        """A signed token (RFC 7519) with iss, sub, aud, iat, exp, jti, user and, if any, roles."""
+        identity: dict[str, Any] = {"sub": subject}
+        if roles:
+            identity["roles"] = list(roles)
         claims: dict[str, Any] = {
+            **identity,
             "iss": ISSUER,
-            "sub": subject,
             "aud": audience,
             "iat": int(now.timestamp()),
             "exp": int((now + timedelta(seconds=lifetime_s)).timestamp()),
             "jti": secrets.token_urlsafe(12),
+            IDENTITY_CLAIM: json.dumps(identity, separators=(",", ":")),
         }
-        if roles:
-            claims["roles"] = list(roles)
         header = {"alg": "ES256", "kid": self._key.kid}
         return jwt.encode(header, claims, self._key)
 

@@ -28,6 +28,8 @@ MAX_JSON_BYTES = 64 * 1024
 
 _PROBLEM = "application/problem+json"
 _TITLES = {CHECKSUM_MISMATCH: "Checksum Mismatch"}
+# Answered before the body was read to its end: what is still coming is not to be waited for.
+_HANG_UP = frozenset({HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT})
 
 # First match wins, so that the most specific class decides.
 _STATUS: tuple[tuple[type[IntertieError], HTTPStatus], ...] = (
@@ -168,7 +170,10 @@ def _invalid(where: str, exc: ValidationError) -> Refused:
 
 async def _on_ours(_: Request, exc: Exception) -> Response:
     if isinstance(exc, Refused):
-        return problem(exc.status, str(exc), code=exc.code, members=exc.members)
+        headers = {"connection": "close"} if exc.status in _HANG_UP else None
+        return problem(
+            exc.status, str(exc), code=exc.code, members=exc.members, headers=headers
+        )
     status = next(status for kind, status in _STATUS if isinstance(exc, kind))
     return problem(status, str(exc), code=_word(status))
 

@@ -3,6 +3,7 @@ import json
 import os
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -169,23 +170,22 @@ async def test_an_upload_completes_while_the_pipeline_is_away(
 async def test_more_than_a_chunk_is_cut_off(
     storage: Storage, clock: Clock, tmp_path: Path, peer: Peer
 ) -> None:
-    """Over a real connection, a body without end is refused at the chunk's length."""
+    """Over a real connection, the rest of a long body is not waited for."""
     place = settings(tmp_path, PORT=free_port())
     uploads = Uploads(storage, place, now=clock, new_id=Ids())
 
-    async def endless() -> AsyncIterator[bytes]:
-        while True:
+    async def far_too_much() -> AsyncIterator[bytes]:
+        for _ in range(10_000):
             yield bytes(65536)
 
     async with client(peer.app) as pipeline:
         api = UploadApi(uploads, Pipeline(pipeline, "http://pipeline"), public_path="")
         async with live(upload_app(api, {}), place, ANN) as http:
             id = (await http.post("/uploads/init", json=INIT)).json()["uploadId"]
-            try:
-                answer = await http.put(f"/uploads/{id}/chunks/0", content=endless())
+            # Depending on who is quicker, the answer is read or the connection found closed.
+            with suppress(httpx.TransportError):
+                answer = await http.put(f"/uploads/{id}/chunks/0", content=far_too_much())
                 assert answer.status_code == 413
-            except httpx.WriteError:
-                pass  # the server closed before we looked for its answer
             assert (await http.get(f"/uploads/{id}")).json()["missing"] == [[0, 1]]
 
 

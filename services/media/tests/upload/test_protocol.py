@@ -2,6 +2,7 @@ import base64
 import hashlib
 import random
 import zlib
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -72,7 +73,7 @@ def test_missing_and_received_are_each_others_rest(there: set[int]) -> None:
 
     named = {number for first, last in gaps for number in range(first, last + 1)}
     assert named == set(range(61)) - there
-    assert all(later[0] > gap[1] + 1 for gap, later in zip(gaps, gaps[1:], strict=False))
+    assert all(later[0] > gap[1] + 1 for gap, later in pairwise(gaps))
 
 
 @given(st.binary(min_size=1, max_size=200), st.integers(0, 199), st.integers(1, 255))
@@ -95,9 +96,12 @@ def test_a_chunk_has_its_exact_length(sent: bytes, status: int) -> None:
     """Not a byte less, and the first byte more is refused before it is written."""
     reception = Reception(Layout(4, 4).span(0), Digests())
 
-    with pytest.raises(Refused) as caught:
+    def receive() -> None:
         reception.feed(sent)
         reception.finish()
+
+    with pytest.raises(Refused) as caught:
+        receive()
 
     assert caught.value.status == status
 

@@ -1,0 +1,48 @@
+"""Bring the running suite to what the file says."""
+
+import pytest
+
+from tests.harness import Bench
+
+pytestmark = pytest.mark.slow
+
+TEXT = """
+suite: apply
+api: {port: auto}
+services:
+  kept: {command: sleep 1000}
+  changed: {command: sleep 1001}
+  gone: {command: sleep 1002}
+"""
+
+
+def test_only_what_differs_is_touched(bench: Bench) -> None:
+    """One replaced, one removed, one added; the others keep their process."""
+    bench.write(TEXT)
+    bench.ok("up", "--detach")
+    kept = bench.service("kept")["replicas"][0]["pid"]
+    text = TEXT.replace("1001", "2001").replace(
+        "gone: {command: sleep 1002}", "new: {command: sleep 3}"
+    )
+    bench.write(text)
+
+    planned = bench.ok("plan", "--json").json()
+    bench.ok("apply")
+
+    steps = {(step["action"], step["service"]) for step in planned["steps"]}
+    assert steps == {("replace", "changed"), ("remove", "gone"), ("start", "new")}
+    assert any("1001" in line and "2001" in line for line in planned["lines"])
+    assert {each["name"] for each in bench.ok("ps", "--json").json()} == {"kept", "changed", "new"}
+    assert bench.service("kept")["replicas"][0]["pid"] == kept
+
+
+def test_plan_changes_nothing(bench: Bench) -> None:
+    """Looking is free."""
+    bench.write(TEXT)
+    bench.ok("up", "--detach")
+    bench.write(TEXT.replace("1001", "2001"))
+    before = bench.service("changed")["replicas"][0]["pid"]
+
+    bench.ok("plan")
+
+    assert bench.service("changed")["replicas"][0]["pid"] == before
