@@ -231,12 +231,15 @@ def _status(name: str, ports: Sequence[int]) -> ServiceStatus:
 
 
 def suite_of(*routes: Mapping[str, Any], **gateway: Any) -> Suite:
-    """A suite whose gateway has these routes, on a free port."""
+    """A suite whose gateway has these routes, on a free port; `web` has two replicas."""
     names = {route["service"] for route in routes} | {"none"}
     return Suite.model_validate(
         {
             "suite": "test",
-            "services": {name: {"command": "true", "port": "auto"} for name in names},
+            "services": {
+                name: {"command": "true", "port": "auto", "replicas": 2 if name == "web" else 1}
+                for name in names
+            },
             "gateway": {"port": Ports().take("gateway"), "routes": routes, **gateway},
         }
     )

@@ -127,7 +127,7 @@ async def test_large_bodies_stream_through(tmp_path: Path) -> None:
             yield bytes(1024 * 1024)
 
     routes = ({"path": "/a/count", "strip_prefix": "/a", "max_body": size_bytes}, {"path": "/"})
-    async with shop(tmp_path, *routes) as (made, http, web):
+    async with shop(tmp_path, *routes) as (made, http, _):
         got = [(await http.post(path, content=body())).text for path in ("/a/count", "/count")]
         memory = made.resident_bytes()
 

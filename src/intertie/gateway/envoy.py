@@ -19,12 +19,16 @@ FILTERS = f"{T}extensions.filters.http."
 JWT_FILTER = "envoy.filters.http.jwt_authn"
 SIZE_FILTER = "envoy.filters.http.filter_chain"
 IDENTITY_HEADER = "x-forwarded-user"
+ORIGINAL_PATH_HEADER = "x-envoy-original-path"
 ROUTE_CONFIG = "routes"
 RESOURCES = "xds"
 ENDPOINTS = "eds"
 """Folders of the dynamic files, below Envoy's working folder."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
+# Any request that no replica got may go to another one. One that a replica got before it died may
+# do so only when it is safe: a POST must not be done twice.
+_NOT_SENT = ("connect-failure", "refused-stream", "reset-before-request")
 _CONNECT_S = 1
 _STREAM_IDLE_S = 3600
 # Uvicorn and gunicorn close idle connections after 5 s and 2 s: be the first to do so, or a
@@ -161,26 +165,24 @@ def _by_path(rules: Sequence[Rule]) -> Iterator[list[Rule]]:
 
 def _routes(group: Sequence[Rule]) -> Iterator[Json]:
     for rule in group:
-        for methods in (_SAFE, None):
-            wanted = [m for m in rule.methods if (m in _SAFE) == (methods is _SAFE)]
-            if wanted:
-                yield _forward(rule, wanted, is_safe=methods is _SAFE)
+        if not rule.has_spare:
+            yield _forward(rule, rule.methods)
+            continue
+        safe = [method for method in rule.methods if method in _SAFE]
+        unsafe = [method for method in rule.methods if method not in _SAFE]
+        if safe:
+            yield _forward(rule, safe, retry_on=[*_NOT_SENT, "reset"])
+        if unsafe:
+            yield _forward(rule, unsafe, retry_on=_NOT_SENT)
     yield _method_not_allowed(group)
 
 
-def _forward(rule: Rule, methods: Sequence[str], *, is_safe: bool) -> Json:
-    action: Json = {
-        "cluster": rule.cluster,
-        "timeout": f"{rule.timeout_s:g}s",
-        "retry_policy": _retries(is_safe=is_safe),
-    }
+def _forward(rule: Rule, methods: Sequence[str], *, retry_on: Sequence[str] = ()) -> Json:
+    action: Json = {"cluster": rule.cluster, "timeout": f"{rule.timeout_s:g}s"}
+    if retry_on:
+        action["retry_policy"] = _retries(retry_on)
     if rule.timeout_s == 0:
         action["idle_timeout"] = f"{_STREAM_IDLE_S}s"
-    if rule.strip:
-        action["regex_rewrite"] = {
-            "pattern": {"regex": f"^{re.escape(rule.strip)}/*"},
-            "substitution": "/",
-        }
     if rule.websocket:
         action["upgrade_configs"] = [{"upgrade_type": "websocket"}]
     route: Json = {
@@ -188,6 +190,12 @@ def _forward(rule: Rule, methods: Sequence[str], *, is_safe: bool) -> Json:
         "match": {**_match(rule), "headers": [_method_matcher(methods)]},
         "route": action,
     }
+    if rule.strip:
+        action["regex_rewrite"] = {
+            "pattern": {"regex": f"^{re.escape(rule.strip)}/*"},
+            "substitution": "/",
+        }
+        route["request_headers_to_add"] = [_original_path()]
     if filters := _per_route(rule):
         route["typed_per_filter_config"] = filters
     return route
@@ -235,14 +243,15 @@ def _match(rule: Rule) -> Json:
 
 
 def _method_matcher(methods: Sequence[str]) -> Json:
+    if len(methods) == 1:
+        return {"name": ":method", "string_match": {"exact": methods[0]}}
     return {"name": ":method", "string_match": {"safe_regex": {"regex": "|".join(methods)}}}
 
 
-def _retries(*, is_safe: bool) -> Json:
-    """Not sent: any request may go to another replica. Sent, and the replica died: a safe one."""
-    causes = ["connect-failure", "refused-stream", "reset-before-request"]
+def _retries(causes: Sequence[str]) -> Json:
+    """On another replica than the one that failed."""
     return {
-        "retry_on": ",".join([*causes, *(["reset"] if is_safe else [])]),
+        "retry_on": ",".join(causes),
         "num_retries": 2,
         "retry_host_predicate": [
             {
@@ -253,6 +262,14 @@ def _retries(*, is_safe: bool) -> Json:
             }
         ],
         "host_selection_retry_max_attempts": 5,
+    }
+
+
+def _original_path() -> Json:
+    """For the access log, and the service, after the path is rewritten."""
+    return {
+        "header": {"key": ORIGINAL_PATH_HEADER, "value": "%REQ(:PATH)%"},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
     }
 
 
@@ -277,7 +294,7 @@ def _size_limit(max_bytes: int) -> Json:
 
 
 def _no_token() -> Json:
-    """The filter is not even made for the request, which is 2 µs quicker than its own opt-out."""
+    """The filter is not even made for the request: quicker than the filter's own opt-out."""
     return {"@type": f"{T}config.route.v3.FilterConfig", "disabled": True}
 
 

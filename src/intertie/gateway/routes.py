@@ -27,6 +27,8 @@ class Rule:
     timeout_s: float
     websocket: bool
     max_body_bytes: int | None
+    has_spare: bool
+    """Whether there is another replica to try when one fails."""
 
     @property
     def is_literal(self) -> bool:
@@ -70,7 +72,7 @@ def build(
 ) -> Routes:
     """The routes of a suite; a service without endpoints still has its (empty) cluster."""
     gateway = suite.gateway or Gateway()
-    rules = sorted((_rule(route) for route in gateway.routes), key=_precedence)
+    rules = sorted((_rule(route, suite) for route in gateway.routes), key=_precedence)
     names = sorted({rule.cluster for rule in rules})
     return Routes(
         rules=tuple(rules),
@@ -79,7 +81,7 @@ def build(
     )
 
 
-def _rule(route: Route) -> Rule:
+def _rule(route: Route, suite: Suite) -> Rule:
     segments = tuple(_segments(route.path))
     return Rule(
         path=route.path,
@@ -91,6 +93,7 @@ def _rule(route: Route) -> Rule:
         timeout_s=route.timeout,
         websocket=route.websocket,
         max_body_bytes=route.max_body,
+        has_spare=suite.services[route.service].replicas > 1,
     )
 
 

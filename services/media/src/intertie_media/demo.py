@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,13 +47,8 @@ class Suite:
 class Api:
     """The media services behind the gateway."""
 
-    def __init__(self, gateway: str, token: str) -> None:
-        self._http = httpx.Client(
-            base_url=f"{gateway}{PUBLIC_PATH}/",
-            headers={"authorization": f"Bearer {token}"},
-            timeout=TIMEOUT_S,
-            trust_env=False,
-        )
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
 
     def call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         """The JSON answer. Raises DemoError."""
@@ -65,7 +61,7 @@ class Api:
             raise DemoError(found.get("detail", f"cannot {method} {path}: {answer.status_code}"))
         return found
 
-    def events(self, asset: str) -> Iterator[dict[str, Any]]:
+    def events(self, asset: str) -> Generator[dict[str, Any], None, None]:
         """The state of an asset now, and then each time it changes. Raises DemoError."""
         try:
             with self._http.stream("GET", "events", params={"assetId": asset}) as answer:
@@ -95,11 +91,11 @@ def upload(api: Api, video: Path) -> str:
     return asset
 
 
-def follow(api: Api, asset: str) -> None:
+def follow(events: Iterator[dict[str, Any]]) -> None:
     """Show how processing goes, to its end."""
-    for event in api.events(asset):
+    words = {"waiting": "waiting", "probe": "looking into it", "first": "first picture size"}
+    for event in events:
         progress: dict[str, Any] = event["progress"] or {"stage": "", "ratio": 1.0}
-        words = {"waiting": "waiting", "probe": "looking into it", "first": "first picture size"}
         show(words.get(progress["stage"], "all picture sizes"), progress["ratio"])
         if event["status"] == "failed" or event["error"]:
             raise DemoError(event["error"]["message"])
@@ -120,20 +116,26 @@ def play(video: Path, suite: Suite) -> None:
     """Upload, wait, and say where it plays."""
     gateway = suite.ask("url", "gateway")
     token = suite.ask("token", "--subject", "demo", "--ttl", "12h")
-    api = Api(gateway, token)
-    began = time.monotonic()
-    asset = upload(api, video)
-    sent_s = time.monotonic() - began
-    follow(api, asset)
+    with httpx.Client(
+        base_url=f"{gateway}{PUBLIC_PATH}/",
+        headers={"authorization": f"Bearer {token}"},
+        timeout=TIMEOUT_S,
+        trust_env=False,
+    ) as http:
+        api = Api(http)
+        began = time.monotonic()
+        asset = upload(api, video)
+        sent_s = time.monotonic() - began
+        with closing(api.events(asset)) as events:
+            follow(events)
+        found = api.call("GET", f"media/{asset}")
     if sys.stdout.isatty():
         sys.stdout.write("\r\033[K")
-    found = api.call("GET", f"media/{asset}")
-    stream = api.call("GET", f"media/{asset}/stream")
     timings = found["timings"]
     print(f"video      {video.name}, uploaded in {sent_s:.2f} s")
     print(f"playable   {timings['timeToPlayableS']:.2f} s after the upload")
     print(f"ready      {timings['timeToReadyS']:.2f} s, {', '.join(found['rungs'])}")
-    print(f"stream     {gateway}{stream['streamingUrl']}")
+    print(f"stream     {gateway}{found['streamingUrl']}")
     print(f"page       {gateway}/#token={token}")
 
 

@@ -171,9 +171,7 @@ def _invalid(where: str, exc: ValidationError) -> Refused:
 async def _on_ours(_: Request, exc: Exception) -> Response:
     if isinstance(exc, Refused):
         headers = {"connection": "close"} if exc.status in _HANG_UP else None
-        return problem(
-            exc.status, str(exc), code=exc.code, members=exc.members, headers=headers
-        )
+        return problem(exc.status, str(exc), code=exc.code, members=exc.members, headers=headers)
     status = next(status for kind, status in _STATUS if isinstance(exc, kind))
     return problem(status, str(exc), code=_word(status))
 

@@ -243,6 +243,7 @@ async def test_cancelling_leaves_no_process_and_no_part(
 ) -> None:
     """Whenever it is cancelled, ffmpeg is dead and only verified files are left."""
     film = samples.film(tmp_path / "film.mp4", *FAST, size="1280x720", seconds=10)
+    before = set(psutil.Process().children(recursive=True))
     async with anyio.create_task_group() as group:
 
         def stop(event: Event) -> None:
@@ -252,6 +253,6 @@ async def test_cancelling_leaves_no_process_and_no_part(
         publisher.react = stop
         await publisher.publish(film)
 
-    assert psutil.Process().children(recursive=True) == []
+    assert set(psutil.Process().children(recursive=True)) <= before
     left = [] if stage == "first" else ["360p", "master.m3u8", "poster.jpg"]
     assert publisher.files() == left

@@ -1,0 +1,129 @@
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from anyio import fail_after
+from starlette.applications import Starlette
+
+from intertie_media.assets import Assets
+from intertie_media.documents import AssetId, Failure
+from intertie_media.pipeline.app import PipelineApi, pipeline_app
+from intertie_media.pipeline.event import AssetEvent, Hub
+from intertie_media.pipeline.jobs import Jobs
+from intertie_media.pipeline.queue import Queue
+from intertie_media.storage import Storage
+from intertie_media.web import identity_header
+from services.media.tests.kit import (
+    ADMIN,
+    ANN,
+    BOB,
+    START,
+    Clock,
+    asset,
+    client,
+    free_port,
+    live,
+    settings,
+)
+
+pytestmark = pytest.mark.anyio
+SERVICE = identity_header("upload-manager", "service")
+
+
+async def never(_: AssetId, __: int) -> Failure | None:
+    """Nothing is worked on here."""
+    raise AssertionError
+
+
+@pytest.fixture
+def hub() -> Hub:
+    """Where the test publishes."""
+    return Hub()
+
+
+@pytest.fixture
+def app(storage: Storage, assets: Assets, clock: Clock, hub: Hub) -> Starlette:
+    """The pipeline without its workers."""
+    jobs = Jobs(storage.records, holder="pipeline/0", now=clock)
+    queue = Queue(jobs, assets, process=never, give_up=None)  # type: ignore[arg-type]
+    return pipeline_app(PipelineApi(queue, jobs, assets, hub), {})
+
+
+@pytest.fixture
+async def http(app: Starlette, assets: Assets) -> AsyncIterator[httpx.AsyncClient]:
+    """Ann's."""
+    await assets.create(asset())
+    async with client(app, ANN) as http:
+        yield http
+
+
+async def test_only_services_queue_jobs(http: httpx.AsyncClient) -> None:
+    """A user, also an admin, completes an upload instead."""
+    body = {"assetId": "a1"}
+
+    assert (await http.post("/jobs", json=body)).status_code == 403
+    assert (await http.post("/jobs", json=body, headers=ADMIN)).status_code == 403
+    answer = await http.post("/jobs", json=body, headers=SERVICE)
+
+    assert (answer.status_code, answer.json()["state"]) == (202, "queued")
+
+
+async def test_a_job_of_no_asset_is_answered_404(http: httpx.AsyncClient) -> None:
+    """Nothing is queued that cannot be worked on."""
+    answer = await http.post("/jobs", json={"assetId": "nope"}, headers=SERVICE)
+
+    assert answer.status_code == 404
+
+
+async def test_a_job_is_its_owners_to_see(http: httpx.AsyncClient) -> None:
+    """With how far it is."""
+    await http.post("/jobs", json={"assetId": "a1"}, headers=SERVICE)
+
+    assert (await http.get("/jobs/a1")).json()["attempt"] == 0
+    assert (await http.get("/jobs/a1", headers=BOB)).status_code == 403
+    assert (await http.get("/jobs/nope")).status_code == 404
+
+
+async def test_events_of_others_assets_are_refused(http: httpx.AsyncClient) -> None:
+    """Before a stream is opened."""
+    theirs = await http.get("/events?assetId=a1", headers=BOB)
+    unknown = await http.get("/events?assetId=nope")
+
+    assert (theirs.status_code, unknown.status_code) == (403, 404)
+
+
+async def test_events_come_as_they_happen_after_the_present_state(
+    app: Starlette, assets: Assets, hub: Hub, tmp_path: Path
+) -> None:
+    """Over a real connection; with the last id, only what was missed."""
+    await assets.create(asset())
+    place = settings(tmp_path, PORT=free_port())
+    with fail_after(10):
+        async with live(app, place, ANN) as http:
+            async with http.stream("GET", "/events?assetId=a1") as answer:
+                lines = answer.aiter_lines()
+                assert answer.headers["content-type"].startswith("text/event-stream")
+                assert await _event(lines) == ("asset.status", "uploaded", None)
+                hub.publish("asset.viewable", AssetEvent.of(asset(status="viewable"), START))
+                kind, status, id = await _event(lines)
+                assert (kind, status) == ("asset.viewable", "viewable")
+            hub.publish("asset.processed", AssetEvent.of(asset(status="ready"), START))
+            headers = {"last-event-id": str(id)}
+            async with http.stream("GET", "/events?assetId=a1", headers=headers) as answer:
+                kind, status, _ = await _event(answer.aiter_lines())
+                assert (kind, status) == ("asset.processed", "ready")
+            hub.close()
+
+
+async def _event(lines: AsyncIterator[str]) -> tuple[str, str, str | None]:
+    """Kind, status and id of the next event."""
+    found: dict[str, str] = {}
+    async for line in lines:
+        name, colon, value = line.partition(": ")
+        if name and colon:
+            found[name] = value
+        if not line and "data" in found:
+            break
+    return found["event"], json.loads(found["data"])["status"], found.get("id")
