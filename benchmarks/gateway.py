@@ -5,11 +5,10 @@ that nginx share the other one. Ours runs exactly as `intertie up` runs it, acce
 `bare_envoy.json` is what a person writes by hand for one open route, access log off.
 """
 
-import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,7 +27,7 @@ from intertie.plan import Replica, ServiceStatus, Snapshot, State
 from intertie.runtime.engines import envoy_path, gateway_service
 from intertie.runtime.hub import EventHub
 from intertie.runtime.ports import Ports, is_free
-from intertie.suite.model import Suite
+from intertie.suite.model import Gateway, Suite
 
 ROUNDS = 5
 SECONDS = 3
@@ -94,7 +93,8 @@ def _load(proxy: Proxy, path: str, token: str | None = None) -> Measures:
     text = subprocess.run(
         ["taskset", "--cpu-list", REST_CORE, *command], capture_output=True, check=True, text=True
     ).stdout
-    assert "Non-2xx" not in text and "Socket errors" not in text, text
+    if "Non-2xx" in text or "Socket errors" in text:
+        raise RuntimeError(f"cannot measure: not every answer was a good one\n{text}")
     requests = float(_found(r"(\d+) requests in", text))
     return {
         "requests_per_s": float(_found(r"Requests/sec:\s+([\d.]+)", text)),
@@ -105,13 +105,14 @@ def _load(proxy: Proxy, path: str, token: str | None = None) -> Measures:
 
 def _found(pattern: str, text: str) -> str:
     match = re.search(pattern, text)
-    assert match, text
+    if match is None:
+        raise RuntimeError(f"cannot measure: wrk says something else\n{text}")
     return match[1]
 
 
 def _milliseconds(text: str) -> float:
     units = {"us": 0.001, "ms": 1.0, "s": 1000.0}
-    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s)", text).groups()  # type: ignore[union-attr]
+    number, unit = _found(r"^([\d.]+)", text), _found(r"([a-z]+)$", text)
     return float(number) * units[unit]
 
 
@@ -160,8 +161,8 @@ def _bare_envoy(folder: Path, service: int) -> Iterator[Proxy]:
 @contextmanager
 def _gateway(folder: Path, service: int, issuer: Issuer) -> Iterator[Proxy]:
     folder.mkdir()
-    suite = _suite()
-    assert suite.gateway is not None and isinstance(suite.gateway.port, int)
+    port = Ports().take("gateway")
+    suite = _suite(port)
     controller = GatewayController(
         suite,
         folder,
@@ -170,12 +171,12 @@ def _gateway(folder: Path, service: int, issuer: Issuer) -> Iterator[Proxy]:
         jwks=issuer.jwks(),
     )
     anyio.run(controller.prepare)
-    command = gateway_service(suite.gateway, folder).command
-    with _running(command, folder, suite.gateway.port, core=PROXY_CORE) as proxy:
+    command = gateway_service(suite.gateway or Gateway(), folder).command
+    with _running(command, folder, port, core=PROXY_CORE) as proxy:
         yield proxy
 
 
-def _suite() -> Suite:
+def _suite(port: int) -> Suite:
     routes = [
         {"path": "/open", "service": "service", "auth_required": False},
         {"path": "/closed", "service": "service"},
@@ -184,7 +185,7 @@ def _suite() -> Suite:
         {
             "suite": "bench",
             "services": {"service": {"command": "true", "port": "auto"}},
-            "gateway": {"port": Ports().take("gateway"), "routes": routes},
+            "gateway": {"port": port, "routes": routes},
         }
     )
 
@@ -204,7 +205,8 @@ def _running(command: Sequence[str], folder: Path, port: int, *, core: str) -> I
     try:
         deadline = monotonic() + _START_S
         while is_free(port):
-            assert process.poll() is None and monotonic() < deadline, f"not started: {command[0]}"
+            if process.poll() is not None or monotonic() > deadline:
+                raise RuntimeError(f"cannot measure: {command[0]} did not start")
             sleep(0.01)
         yield Proxy(psutil.Process(process.pid), port)
     finally:

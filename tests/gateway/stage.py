@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -201,10 +200,10 @@ class Door:
     async def spawn(self) -> None:
         """Run Envoy as the supervisor would."""
         service = gateway_service(self.gateway, self.run)
-        assert service.working_dir is not None
         with self.log_file.open("ab") as log:
-            spawn = partial(subprocess.Popen, cwd=service.working_dir, stderr=log)
-            self.envoy = await to_thread.run_sync(spawn, service.command)
+            self.envoy = await to_thread.run_sync(
+                lambda: subprocess.Popen(service.command, cwd=self.run, stderr=log)
+            )
 
     async def stop(self, *, kill: bool = False) -> None:
         """End Envoy and wait until it is gone."""

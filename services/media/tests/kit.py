@@ -34,6 +34,7 @@ class Clock:
     at: datetime = START
 
     def __call__(self) -> datetime:
+        """What time it is."""
         return self.at
 
     def pass_by(self, seconds: float) -> None:
@@ -43,11 +44,12 @@ class Clock:
 
 @dataclass
 class Ids:
-    """`id-1`, `id-2`, …"""
+    """One after another: `id-1`, `id-2`, and so on."""
 
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def __call__(self) -> str:
+        """The next one."""
         return f"id-{next(self._numbers)}"
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, Response, Route, expect, sync_playwright
 
 from services.media.tests import samples
 from services.media.tests.suite import MediaSuite, media_suite
@@ -62,9 +62,9 @@ def sign_in(page: Page, suite: MediaSuite, user: str) -> None:
     expect(page.locator("#library")).to_be_visible()
 
 
-def upload(page: Page, *files: object) -> None:
-    """As if chosen in the dialog."""
-    page.set_input_files("#files", [str(file) for file in files])
+def payload(name: str, data: bytes) -> FilePayload:
+    """A file that is on no disk."""
+    return {"name": name, "mimeType": "video/mp4", "buffer": data}
 
 
 def video(page: Page, what: str) -> float:
@@ -84,7 +84,7 @@ def until(page: Page, holds: str, within_s: float = 20) -> None:
 def test_a_real_video_plays_and_seeks(page: Page, suite: MediaSuite) -> None:
     """Uploaded, playable while the rest is made, played, sought, and ready in the end."""
     sign_in(page, suite, "ann")
-    upload(page, samples.screen_video("mp4"))
+    page.set_input_files("#files", samples.screen_video("mp4"))
     card = page.locator(".card")
     expect(card.locator(".title")).to_have_text("movie-hello", timeout=PLAYABLE_MS)
     expect(card.locator(".poster")).to_be_enabled(timeout=PLAYABLE_MS)
@@ -107,7 +107,7 @@ def test_a_real_video_plays_and_seeks(page: Page, suite: MediaSuite) -> None:
 def test_the_phone_video_gets_its_poster_and_its_ladder(page: Page, suite: MediaSuite) -> None:
     """1080p, with a picture on the card, and no second upload row left."""
     sign_in(page, suite, "pat")
-    upload(page, samples.phone_video())
+    page.set_input_files("#files", samples.phone_video())
     card = page.locator(".card")
 
     expect(card).to_have_attribute("data-status", "ready", timeout=READY_MS)
@@ -145,8 +145,7 @@ def test_a_token_can_be_pasted(page: Page, suite: MediaSuite) -> None:
 def test_a_refused_file_says_why_on_its_card(page: Page, suite: MediaSuite) -> None:
     """In the words of the engine; the video can be deleted, after a question."""
     sign_in(page, suite, "kim")
-    text = {"name": "film.mp4", "mimeType": "video/mp4", "buffer": b"no film at all\n" * 99}
-    page.set_input_files("#files", [text])  # type: ignore[list-item]
+    page.set_input_files("#files", payload("film.mp4", b"no film at all\n" * 99))
     card = page.locator(".card")
 
     expect(card).to_have_attribute("data-status", "failed", timeout=PLAYABLE_MS)
@@ -169,17 +168,16 @@ def test_an_upload_goes_on_after_the_connection_was_lost(page: Page, suite: Medi
         if match := re.search(r"/chunks/(\d+)$", response.url):
             sent.append(match[1])
 
-    def lose_once(route: object) -> None:
+    def lose_once(route: Route) -> None:
         if len(lost) < 2:
             lost.append("once")
-            route.abort("connectionreset")  # type: ignore[attr-defined]
+            route.abort("connectionreset")
         else:
-            route.continue_()  # type: ignore[attr-defined]
+            route.continue_()
 
     page.on("response", count)
     page.route(re.compile(r"/chunks/1$"), lose_once)
-    file = {"name": "phone.mp4", "mimeType": "video/mp4", "buffer": data}
-    page.set_input_files("#files", [file])  # type: ignore[list-item]
+    page.set_input_files("#files", payload("phone.mp4", data))
 
     expect(page.locator(".card .poster")).to_be_enabled(timeout=PLAYABLE_MS)
     assert len(lost) == 2

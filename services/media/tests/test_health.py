@@ -24,14 +24,17 @@ pytestmark = pytest.mark.anyio
 
 
 async def fine() -> Dependency:
+    """All is well."""
     return UP
 
 
 async def shaky() -> Dependency:
+    """Not all is well."""
     return Dependency("DEGRADED", "slow")
 
 
 async def broken() -> Dependency:
+    """Nothing is well."""
     raise StoreError("cannot read: gone")
 
 

@@ -20,6 +20,7 @@ from services.media.tests.kit import free_port, live, service, settings
 
 
 async def hello(_: Request) -> Response:
+    """A greeting."""
     return PlainTextResponse("hello")
 
 
@@ -57,7 +58,7 @@ async def test_a_taken_port_is_named(tmp_path: Path) -> None:
         taken.listen()
         place = settings(tmp_path, PORT=taken.getsockname()[1])
 
-        with pytest.raises(IntertieError, match="cannot listen on 127.0.0.1"):
+        with pytest.raises(IntertieError, match=r"cannot listen on 127\.0\.0\.1"):
             async with running(APP, place):
                 pass
 

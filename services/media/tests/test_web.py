@@ -28,15 +28,18 @@ class Body(Model):
 
 
 async def whoami(request: Request) -> Response:
+    """Who asks."""
     who = identity(request)
     return reply({"user": who.user, "isAdmin": who.is_admin})
 
 
 async def echo(request: Request) -> Response:
+    """What was sent."""
     return reply(await read_json(request, Body))
 
 
 async def fail(request: Request) -> Response:
+    """Fail as told."""
     raise FAULTS[request.path_params["how"]]
 
 

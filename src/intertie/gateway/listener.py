@@ -30,7 +30,7 @@ _MAX_CONNECTIONS = 20_000
 # Only the gateway may say who somebody is, and which path was asked for.
 _GATEWAY_ONLY = (IDENTITY_HEADER, ORIGINAL_PATH_HEADER)
 _ACCESS_LOG_FIELDS = {
-    "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
+    "time": "%START_TIME%",
     "request_id": "%REQ(X-REQUEST-ID)%",
     "method": "%REQ(:METHOD)%",
     # Without the query, which may hold secrets.

@@ -4,17 +4,18 @@ from pathlib import Path
 
 import httpx
 import pytest
-from anyio import fail_after
+from anyio import fail_after, sleep
 from starlette.applications import Starlette
 
 from intertie_media.assets import Assets
-from intertie_media.documents import AssetId, Failure
+from intertie_media.documents import Asset, AssetId, Failure, Status, source_key
 from intertie_media.pipeline.app import PipelineApi, pipeline_app
 from intertie_media.pipeline.event import AssetEvent, Hub
 from intertie_media.pipeline.jobs import Jobs
 from intertie_media.pipeline.queue import Queue
 from intertie_media.storage import Storage
 from intertie_media.web import identity_header
+from services.media.tests import samples
 from services.media.tests.kit import (
     ADMIN,
     ANN,
@@ -25,6 +26,7 @@ from services.media.tests.kit import (
     client,
     free_port,
     live,
+    service,
     settings,
 )
 
@@ -115,6 +117,33 @@ async def test_events_come_as_they_happen_after_the_present_state(
                 kind, status, _ = await _event(answer.aiter_lines())
                 assert (kind, status) == ("asset.processed", "ready")
             hub.close()
+
+
+@pytest.mark.slow
+async def test_a_killed_pipeline_goes_on_with_its_job_after_the_restart(
+    storage: Storage, assets: Assets, tmp_path: Path
+) -> None:
+    """At once, without waiting for its own lease, and under new names."""
+    film = samples.film(tmp_path / "film.mp4", size="1280x720", seconds=20)
+    await storage.blobs.put_file(source_key(AssetId("a1")), film)
+    await assets.create(asset())
+
+    async def until(*statuses: Status) -> Asset:
+        while (  # noqa: ASYNC110 — another process gives no event
+            found := await assets.get(AssetId("a1"))
+        ).status not in statuses:
+            await sleep(0.02)
+        return found
+
+    with fail_after(60):
+        with service("pipeline", tmp_path, free_port()) as process:
+            await until(Status.PROCESSING, Status.VIEWABLE)
+            process.kill()
+        with service("pipeline", tmp_path, free_port()):
+            found = await until(Status.READY, Status.FAILED)
+
+    assert (found.status, found.version) == (Status.READY, 2)
+    assert await storage.blobs.keys("a1/v1") == []
 
 
 async def _event(lines: AsyncIterator[str]) -> tuple[str, str, str | None]:

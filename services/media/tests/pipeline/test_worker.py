@@ -1,7 +1,9 @@
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from anyio import to_thread
 
 from intertie.errors import NotFoundError
 from intertie.store import Blobs
@@ -61,7 +63,7 @@ async def room(storage: Storage, assets: Assets, clock: Clock, tmp_path: Path) -
 async def bring(room: Room, source: Path, tmp_path: Path) -> None:
     """Put a copy of `source` where uploads are handed over."""
     copy = tmp_path / "copy"
-    copy.write_bytes(source.read_bytes())
+    await to_thread.run_sync(shutil.copyfile, source, copy)
     await room.blobs.put_file(source_key(A1), copy)
 
 

@@ -16,7 +16,7 @@ ANN, BOB = Identity(UserId("ann")), Identity(UserId("bob"))
 async def access(assets: Assets, clock: Clock) -> Access:
     """To one asset of Ann's."""
     await assets.create(asset())
-    return Access(assets, clock=lambda: clock.at.timestamp())
+    return Access(assets, clock=lambda: clock().timestamp())
 
 
 async def test_only_the_owner_passes(access: Access) -> None:

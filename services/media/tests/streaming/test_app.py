@@ -18,7 +18,7 @@ STREAM = "/api/media/media/a1/hls/v1/master.m3u8"
 async def http(storage: Storage, assets: Assets) -> AsyncIterator[httpx.AsyncClient]:
     """Ann's; with one asset that plays."""
     shown = {"version": 1, "streaming_url": STREAM, "thumbnail_url": "/p", "rungs": ("360p",)}
-    await assets.create(asset(status=Status.VIEWABLE, **shown))
+    await assets.create(asset(status=Status.VIEWABLE).model_copy(update=shown))
     for name in ("master.m3u8", "360p/index.m3u8", "360p/00000.m4s", "360p/init.mp4", "poster.jpg"):
         await storage.blobs.put(f"a1/v1/{name}", name.encode())
     await storage.blobs.put("a1/source", b"the original")

@@ -29,7 +29,6 @@ from services.media.tests.kit import (
     settings,
 )
 
-pytestmark = pytest.mark.anyio
 DATA = os.urandom(2 * MIN_CHUNK_BYTES)
 INIT = {"filename": "film.mp4", "size": len(DATA), "chunkSize": MIN_CHUNK_BYTES}
 
@@ -42,12 +41,14 @@ class Peer:
         self.app = Starlette(routes=[Route("/jobs", self.job, methods=["POST"])])
 
     async def job(self, request: Request) -> Response:
+        """POST /jobs."""
         self.told.append((await request.json(), json.loads(request.headers["x-forwarded-user"])))
         return JSONResponse({}, 202)
 
 
 @pytest.fixture
 def peer() -> Peer:
+    """Told of nothing yet."""
     return Peer()
 
 
@@ -55,6 +56,7 @@ def peer() -> Peer:
 async def http(
     storage: Storage, clock: Clock, tmp_path: Path, peer: Peer
 ) -> AsyncIterator[httpx.AsyncClient]:
+    """Ann's."""
     uploads = Uploads(storage, settings(tmp_path), now=clock, new_id=Ids())
     async with client(peer.app) as pipeline:
         api = UploadApi(uploads, Pipeline(pipeline, "http://pipeline"), public_path="/api/media")
@@ -63,10 +65,12 @@ async def http(
 
 
 async def put(http: httpx.AsyncClient, id: str, chunk: int, **headers: str) -> httpx.Response:
+    """Send a chunk of DATA."""
     data = DATA[chunk * MIN_CHUNK_BYTES :][:MIN_CHUNK_BYTES]
     return await http.put(f"/uploads/{id}/chunks/{chunk}", content=data, headers=headers)
 
 
+@pytest.mark.anyio
 async def test_the_whole_way(http: httpx.AsyncClient, peer: Peer) -> None:
     """init, chunks in any order, complete: the pipeline is told of the asset."""
     begun = await http.post("/uploads/init", json=INIT)
@@ -88,6 +92,7 @@ async def test_the_whole_way(http: httpx.AsyncClient, peer: Peer) -> None:
     assert peer.told == [({"assetId": asset}, expected)]
 
 
+@pytest.mark.anyio
 async def test_a_wrong_crc_is_answered_460(http: httpx.AsyncClient) -> None:
     """The client learns that the bytes were damaged on the way."""
     id = (await http.post("/uploads/init", json=INIT)).json()["uploadId"]
@@ -97,6 +102,7 @@ async def test_a_wrong_crc_is_answered_460(http: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.json()["code"]) == (460, "checksum_mismatch")
 
 
+@pytest.mark.anyio
 async def test_completing_early_is_answered_409_with_the_gaps(http: httpx.AsyncClient) -> None:
     """Programs find the missing ranges in the answer."""
     id = (await http.post("/uploads/init", json=INIT)).json()["uploadId"]
@@ -107,6 +113,7 @@ async def test_completing_early_is_answered_409_with_the_gaps(http: httpx.AsyncC
     assert (answer.status_code, answer.json()["missing"]) == (409, [[1, 1]])
 
 
+@pytest.mark.anyio
 async def test_status_and_abort(http: httpx.AsyncClient) -> None:
     """An upload can be asked for until it is deleted."""
     id = (await http.post("/uploads/init", json=INIT)).json()["uploadId"]
@@ -120,6 +127,7 @@ async def test_status_and_abort(http: httpx.AsyncClient) -> None:
     assert (await http.get(f"/uploads/{id}")).status_code == 404
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -141,6 +149,7 @@ async def test_others_are_answered_403_and_nobody_401(
     assert (theirs.status_code, nobodys.status_code) == (403, 401)
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("chunk", ["2", "99999999999999999999", "x", "-1"])
 async def test_a_chunk_that_is_not_there_is_answered_404(
     http: httpx.AsyncClient, chunk: str
@@ -151,6 +160,7 @@ async def test_a_chunk_that_is_not_there_is_answered_404(
     assert (await http.put(f"/uploads/{id}/chunks/{chunk}", content=b"x")).status_code == 404
 
 
+@pytest.mark.anyio
 async def test_an_upload_completes_while_the_pipeline_is_away(
     storage: Storage, clock: Clock, tmp_path: Path
 ) -> None:
@@ -167,6 +177,7 @@ async def test_an_upload_completes_while_the_pipeline_is_away(
             assert (await http.post(f"/uploads/{id}/complete")).status_code == 201
 
 
+@pytest.mark.anyio
 async def test_more_than_a_chunk_is_cut_off(
     storage: Storage, clock: Clock, tmp_path: Path, peer: Peer
 ) -> None:
@@ -190,7 +201,7 @@ async def test_more_than_a_chunk_is_cut_off(
 
 
 @pytest.mark.slow
-async def test_kill_in_mid_upload_loses_at_most_the_chunk_under_way(tmp_path: Path) -> None:
+def test_kill_in_mid_upload_loses_at_most_the_chunk_under_way(tmp_path: Path) -> None:
     """What was acknowledged before kill -9 is there after the restart, and the file is right."""
     port, data = free_port(), os.urandom(20 * MIN_CHUNK_BYTES)
     base_url = f"http://127.0.0.1:{port}"

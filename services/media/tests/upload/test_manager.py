@@ -25,6 +25,7 @@ DATA = os.urandom(3 * MIN_CHUNK_BYTES + 1000)
 
 @pytest.fixture
 def uploads(storage: Storage, clock: Clock, tmp_path: Path) -> Uploads:
+    """The manager, with no upload yet."""
     return fresh(storage, clock, tmp_path, Ids())
 
 
@@ -35,21 +36,25 @@ def fresh(storage: Storage, clock: Clock, tmp_path: Path, ids: Ids) -> Uploads:
 
 
 async def begin(uploads: Uploads, **more: object) -> UploadView:
+    """An upload of DATA."""
     body = {"filename": "film.mp4", "size": len(DATA), "chunkSize": MIN_CHUNK_BYTES, **more}
     return await uploads.init(ANN, InitBody.model_validate(body))
 
 
 async def one(data: bytes) -> AsyncIterator[bytes]:
+    """A body in one piece."""
     yield data
 
 
 async def send(uploads: Uploads, id: UploadId, chunk: int, data: bytes | None = None) -> None:
+    """Send a chunk of DATA, or other bytes in its place."""
     start = chunk * MIN_CHUNK_BYTES
     sent = DATA[start : start + MIN_CHUNK_BYTES] if data is None else data
     await uploads.receive(ANN, id, chunk, body=one(sent), digests=Digests())
 
 
 async def send_all(uploads: Uploads, id: UploadId) -> None:
+    """Send all chunks at once."""
     async with create_task_group() as group:
         for chunk in (2, 0, 3, 1):
             group.start_soon(send, uploads, id, chunk)

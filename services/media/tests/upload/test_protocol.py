@@ -22,6 +22,7 @@ CHUNKS = st.integers(1, 300)
 
 
 def pieces(data: bytes, size: int) -> list[bytes]:
+    """Cut as a network would."""
     return [data[start : start + size] for start in range(0, len(data), size)]
 
 

@@ -14,6 +14,7 @@ ANN = UserId("ann")
 
 
 async def open_upload(storage: Storage, number: int, size: int, user: str = "ann") -> None:
+    """Note down an upload."""
     document = {
         "id": f"u{number}",
         "userId": user,
@@ -31,6 +32,7 @@ async def open_upload(storage: Storage, number: int, size: int, user: str = "ann
 
 
 async def refusal(quota: Quota, size: int) -> str:
+    """Code of the refusal to take so many bytes."""
     with pytest.raises(Refused) as caught:
         async with quota.room_for(ANN, size):
             pass
@@ -77,7 +79,7 @@ async def test_a_file_that_the_disk_cannot_hold_is_refused(
 ) -> None:
     """Before its first byte, not at its last."""
     huge = 10**17
-    limits = {"MEDIA_MAX_FILE_BYTES": huge, "MEDIA_MAX_USER_BYTES": huge}
-    quota = Quota(storage.records, settings(tmp_path, **limits))
+    place = settings(tmp_path, MEDIA_MAX_FILE_BYTES=huge, MEDIA_MAX_USER_BYTES=huge)
+    quota = Quota(storage.records, place)
 
     assert await refusal(quota, huge) == "disk_full"

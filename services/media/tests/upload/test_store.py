@@ -10,6 +10,7 @@ from intertie_media.upload.store import UploadFolder, free_bytes, write_at
 
 @pytest.fixture
 def folder(tmp_path: Path) -> UploadFolder:
+    """A new upload."""
     made = UploadFolder(tmp_path / "u1")
     made.create(10_000_000)
     return made
