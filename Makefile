@@ -16,6 +16,7 @@ setup: ## make .venv and install what running needs
 
 setup-test: # what the full tests and the benchmarks need on top
 	@$(PYTHON) tools/bootstrap.py --profile test
+	@$(PYTHON) tools/sample.py
 
 up: setup ## start the media suite, then play a real video through it
 	@$(BIN)/intertie up --detach --file $(SUITE)

@@ -29,7 +29,7 @@ services:
 BAD = """
   bad:
     command: sh -c 'echo no licence found >&2; exit 3'
-    healthcheck: {test: ['true']}
+    healthcheck: {test: ['false']}
 """
 
 

@@ -137,8 +137,9 @@ def test_a_killed_process_comes_back_by_itself(up: Bench, name: str) -> None:
 
         psutil.Process(old).kill()
 
-        started = (line for line in lines if '"type":"suite.service_started"' in line)
-        assert any(f'"subject":"{name}"' in line and str(old) not in line for line in started)
+        # In this order: the stream begins with what happened before.
+        assert any("service_stopped" in line and f'"pid":{old},' in line for line in lines)
+        assert any("service_started" in line and f'"subject":"{name}"' in line for line in lines)
     assert up.service(name)["status"] == "UP"
     url = up.ok("url", "gateway").out.strip() + "/web"
     assert httpx.get(url, trust_env=False).status_code == 200

@@ -8,6 +8,7 @@ from click.shell_completion import get_completion_class
 from intertie.cli import render
 from intertie.cli.client import Client
 from intertie.cli.options import Target, json_option, suite_options
+from intertie.cli.running import addresses
 from intertie.errors import NotFoundError
 
 
@@ -37,11 +38,11 @@ def token(
 @click.argument("name")
 def url(target: Target, name: str) -> None:
     """Print the address of `gateway`, `api` or a service's first replica."""
+    known = addresses(target.folder)
+    if name in known:
+        click.echo(known[name])
+        return
     with Client.connect(target.folder) as client:
-        addresses: dict[str, str] = client.get("/api/health")["addresses"]
-        if name in addresses:
-            click.echo(addresses[name])
-            return
         replicas = client.get(f"/api/services/{name}")["replicas"]
     if replicas[0]["port"] is None:
         raise NotFoundError(f"cannot tell the address of {name!r}: it has no port")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from intertie.cli.options import Target, suite_options
-from intertie.cli.running import find_daemon, wait_gone
+from intertie.cli.running import addresses, find_daemon, wait_gone
 from intertie.errors import DaemonError
 from intertie.runtime.folder import Daemon, StateFolder
 
@@ -46,7 +46,8 @@ def up(target: Target, detach: bool, profiles: Sequence[str], insecure_local: bo
     try:
         with Client.connect(target.folder) as client:
             follow(client, first or client.post("/api/apply")["id"])
-            _print_addresses(client)
+            for name, url in addresses(target.folder).items():
+                click.echo(f"{name:<8} {url}")
             if not detach:
                 _attach(client)
     except KeyboardInterrupt:
@@ -167,12 +168,6 @@ def _stop(folder: StateFolder) -> None:
             f"cannot stop the suite: daemon {daemon.pid} still runs after {_DOWN_S:.0f} s;"
             " see `intertie ps`"
         )
-
-
-def _print_addresses(client: "Client") -> None:
-    addresses = client.get("/api/health")["addresses"]
-    for name, url in addresses.items():
-        click.echo(f"{name:<8} {url}")
 
 
 def _attach(client: "Client") -> None:

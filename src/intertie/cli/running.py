@@ -14,6 +14,15 @@ def find_daemon(folder: StateFolder) -> Daemon | None:
     return daemon if daemon and is_alive(daemon) else None
 
 
+def addresses(folder: StateFolder) -> dict[str, str]:
+    """Where the gateway and the API of the running suite listen; empty when it does not run."""
+    daemon = find_daemon(folder)
+    if daemon is None:
+        return {}
+    gateway = {"gateway": daemon.gateway_url} if daemon.gateway_url else {}
+    return {**gateway, "api": daemon.api_url}
+
+
 def is_alive(daemon: Daemon) -> bool:
     """Whether that very process still runs (a reused pid has another start time)."""
     return proc.is_alive(Identity(daemon.pid, daemon.start_ticks))

@@ -22,8 +22,9 @@ SLOW_ENDLESS = ("-re", *ENDLESS)
 
 
 def children() -> list[psutil.Process]:
-    """What this process has running."""
-    return psutil.Process().children(recursive=True)
+    """What this process has running; orphans of other tests, dead but not yet reaped, do not."""
+    found = psutil.Process().children(recursive=True)
+    return [each for each in found if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
 
 
 @pytest.mark.parametrize(
