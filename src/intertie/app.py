@@ -30,6 +30,7 @@ from intertie.control.suite import SuiteControl, Wanted
 from intertie.control.tokens import Tokens
 from intertie.drivers import proc
 from intertie.drivers.process import ProcessDriver
+from intertie.errors import ConflictError
 from intertie.gateway.controller import GatewayController
 from intertie.identity.api_key import ApiKey
 from intertie.identity.issuer import Issuer
@@ -77,6 +78,8 @@ class SuiteOrchestrator:
         self.folder.create()
         self.stopping = Event()
         self._gateway_port: int | None = None
+        self._first: Suite | None = None
+        """As the daemon was started: what `_require_same_parts` compares with."""
         self.wanted = self.load()
         self.hub = EventHub(f"intertie/{self.wanted.suite.suite}", now=_now)
         self.issuer = Issuer.open(self.folder.keys)
@@ -94,6 +97,7 @@ class SuiteOrchestrator:
         """The suite file as it is now, with its engines. Raises SuiteError."""
         loaded = load(self.settings.file, environment=self.settings.environment)
         suite = self._with_gateway_port(loaded.suite)
+        self._require_same_parts(suite)
         services = active(suite.services, self.settings.profiles)
         if suite.gateway is not None:
             services[GATEWAY] = gateway_service(suite.gateway, self.folder.envoy)
@@ -160,6 +164,18 @@ class SuiteOrchestrator:
             jwks=self.issuer.jwks(),
             log_file=log_path(self.folder.logs, Source(GATEWAY, 0, "err")),
         )
+
+    def _require_same_parts(self, suite: Suite) -> None:
+        """Raise ConflictError for a change that only a new daemon can make."""
+        if self._first is None:
+            self._first = suite
+        if (suite.gateway is None) != (self._first.gateway is None):
+            what = "take the gateway away from" if suite.gateway is None else "add a gateway to"
+            raise ConflictError(f"cannot {what} a running suite: run `intertie down`, then `up`")
+        if suite.api != self._first.api:
+            raise ConflictError(
+                "cannot move the management API of a running suite: run `intertie down`, then `up`"
+            )
 
     def _with_gateway_port(self, suite: Suite) -> Suite:
         """`auto` becomes one port for this daemon's life, so that clients keep their address."""

@@ -46,3 +46,19 @@ def test_plan_changes_nothing(bench: Bench) -> None:
     bench.ok("plan")
 
     assert bench.service("changed")["replicas"][0]["pid"] == before
+
+
+def test_what_only_a_new_daemon_can_do_is_refused(bench: Bench) -> None:
+    """A gateway added later, or another API port, is told with what to do; nothing is changed."""
+    bench.write(TEXT)
+    bench.ok("up", "--detach")
+
+    bench.write(TEXT + "gateway: {port: auto}\n")
+    added = bench("apply")
+    bench.write(TEXT.replace("api: {port: auto}", "api: {port: 12345}"))
+    moved = bench("plan")
+
+    assert (added.code, moved.code) == (1, 1)
+    assert "cannot add a gateway to a running suite" in added.err
+    assert "cannot move the management API" in moved.err
+    assert bench.service("kept")["status"] == "UP"
