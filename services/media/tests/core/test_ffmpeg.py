@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -198,7 +199,10 @@ anyio.run(lambda: run(locate(), sys.argv[1:], Path("."), limits=Limits(), budget
 def orphaner(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another Python that runs an endless ffmpeg and has said so."""
     command = [sys.executable, "-c", ORPHANER, *SLOW_ENDLESS]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+    env = {**os.environ, "TMPDIR": str(tmp_path)}  # killed, it cannot tidy up
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout
         assert process.stdout.readline()
         yield process

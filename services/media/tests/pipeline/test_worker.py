@@ -1,4 +1,5 @@
 import shutil
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from intertie_media import core
 from intertie_media.assets import Assets
 from intertie_media.documents import AssetId, Status, source_key
 from intertie_media.pipeline.event import AssetEvent, Kind
-from intertie_media.pipeline.worker import Bench, give_up, process
+from intertie_media.pipeline.worker import Bench, give_up, process, take_temporary_folder
 from intertie_media.storage import Storage
 from services.media.tests import samples
 from services.media.tests.kit import Clock, asset
@@ -148,3 +149,18 @@ async def test_giving_up_leaves_what_plays(room: Room) -> None:
 
     found = await room.assets.get(A1)
     assert (found.status, found.streaming_url, found.error) == (Status.VIEWABLE, "/s", failure)
+
+
+def test_what_a_killed_run_left_is_gone_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Temporary files lie in the data folder, and a start begins with none."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    left = tmp_path / "work" / "left" / "file"
+    left.parent.mkdir(parents=True)
+    left.touch()
+
+    take_temporary_folder(tmp_path / "work")
+
+    assert not left.exists()
+    assert Path(tempfile.mkdtemp()).parent == tmp_path / "work"

@@ -13,7 +13,7 @@ from intertie_media.pipeline.app import PipelineApi, pipeline_app
 from intertie_media.pipeline.event import Hub
 from intertie_media.pipeline.jobs import Jobs
 from intertie_media.pipeline.queue import Queue
-from intertie_media.pipeline.worker import Bench, give_up, process
+from intertie_media.pipeline.worker import Bench, give_up, process, take_temporary_folder
 from intertie_media.serve import serve, start
 from intertie_media.settings import Settings
 from intertie_media.storage import open_storage
@@ -25,6 +25,7 @@ def _now() -> datetime:
 
 async def main(settings: Settings) -> None:
     """Serve and work until told to stop."""
+    take_temporary_folder(settings.work / settings.replica.replace("/", "-"))
     async with open_storage(settings) as storage:
         hub = Hub()
         assets = Assets(storage.records, now=_now)

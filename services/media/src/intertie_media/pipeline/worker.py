@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,6 +82,13 @@ async def process(bench: Bench, id: AssetId, attempt: int) -> Failure | None:
         with move_on_after(_CLEANUP_S, shield=True):
             await to_thread.run_sync(partial(shutil.rmtree, scratch, ignore_errors=True))
     return None
+
+
+def take_temporary_folder(folder: Path) -> None:
+    """Have all temporary files made in `folder`, emptied first of what a killed run left there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    tempfile.tempdir = str(folder)
 
 
 class _Show:
