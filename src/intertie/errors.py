@@ -5,6 +5,7 @@ IntertieError
 ├── DriverError        a service cannot be started, signalled or adopted
 ├── GatewayError       the gateway refused a configuration; the previous one stays live
 ├── ChangeError        a change failed or was aborted
+│   └── NeedError      a service was not started because of another one
 ├── StoreError         the control plane's own storage failed
 │   ├── NotFoundError  no such record, blob, service or change
 │   └── ConflictError  somebody else wrote first
@@ -62,6 +63,16 @@ class GatewayError(IntertieError):
 
 class ChangeError(IntertieError):
     """A change failed or was aborted."""
+
+
+class NeedError(ChangeError):
+    """A service was not started because of another one; `root` is the one to look at."""
+
+    def __init__(self, message: str, *, root: str, cause: str) -> None:
+        self.root = root
+        self.cause = cause
+        """What became of it, as the end of a sentence that begins with its name."""
+        super().__init__(message)
 
 
 class StoreError(IntertieError):

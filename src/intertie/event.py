@@ -63,6 +63,27 @@ class HealthChanged(Payload):
     reason: str
 
 
+class ServiceFlapping(Payload):
+    """A replica's health changes so often that neither verdict can be believed."""
+
+    type: ClassVar[str] = "suite.service_flapping"
+    service: str
+    replica: int
+    changes: int
+    """Of its verdict within `window_s`."""
+    window_s: float
+
+
+class HookFailed(Payload):
+    """A command declared for a moment of a service's life did not do its work."""
+
+    type: ClassVar[str] = "suite.hook_failed"
+    service: str
+    replica: int
+    moment: Literal["pre_start", "post_start", "pre_stop", "post_stop", "stop_command"]
+    error: str
+
+
 class ChangeProgressed(Payload):
     """A change began, finished a step, or ended."""
 

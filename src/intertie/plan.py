@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Literal, TypedDict, cast
 
 from intertie.suite import graph
-from intertie.suite.model import Service
+from intertie.suite.service import Service
 
 
 class State(StrEnum):
@@ -21,6 +21,8 @@ class State(StrEnum):
     STOPPED = "stopped"
     WAITING = "waiting"
     """For the conditions of `depends_on`."""
+    LISTENING = "listening"
+    """Its port is held open; the first connection starts it."""
     STARTING = "starting"
     """Spawned, not yet ready."""
     RUNNING = "running"
@@ -34,6 +36,9 @@ class State(StrEnum):
     """Ended with exit code 0 and is not to be started again."""
     FAILED = "failed"
     """Ended or could not start, and is given up."""
+
+
+_REACHABLE = frozenset({State.RUNNING, State.LISTENING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,8 @@ class Replica:
     """Why it is in this state, for a person."""
     draining: bool = False
     """About to be stopped: must get no new requests."""
+    flapping: bool = False
+    """Its health changed too often of late to be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ class ServiceStatus:
         return tuple(
             Endpoint("127.0.0.1", replica.port)
             for replica in self.replicas
-            if replica.port is not None and replica.state is State.RUNNING and not replica.draining
+            if replica.port is not None and replica.state in _REACHABLE and not replica.draining
         )
 
 
@@ -88,7 +95,7 @@ class Snapshot:
     services: Mapping[str, ServiceStatus]
 
 
-Action = Literal["start", "stop", "restart", "replace", "remove", "scale"]
+Action = Literal["start", "stop", "restart", "replace", "remove", "scale", "reload", "run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +211,8 @@ def _needs(services: Mapping[str, Service]) -> dict[str, tuple[str, ...]]:
 
 def _steps(name: str, now: ServiceStatus | None, wanted: Service) -> Iterator[Step]:
     if now is None:
-        yield Step("start", name, ("new in the suite",))
+        if wanted.autostart:
+            yield Step("start", name, ("new in the suite",))
         return
     changes = tuple(_changes(now.spec, wanted))
     count = len(now.replicas)
@@ -216,6 +224,8 @@ def _steps(name: str, now: ServiceStatus | None, wanted: Service) -> Iterator[St
         return
     if count != wanted.replicas:
         yield Step("scale", name, (f"replicas: {count} → {wanted.replicas}",))
+    if not wanted.autostart:
+        return
     kept = (replica for replica in now.replicas if replica.index < wanted.replicas)
     down = tuple(_reason(replica) for replica in kept if replica.state in _DOWN)
     if down:
@@ -228,15 +238,17 @@ def _reason(replica: Replica) -> str:
 
 
 def _changes(old: Service, new: Service) -> Iterator[str]:
-    """Every key that differs, `replicas` aside, as `key: old → new`."""
-    before, after = (dict(_flat("", spec.model_dump(mode="json"))) for spec in (old, new))
+    """Every key that differs, `replicas` aside, as `key: old → new`; defaults are `none`."""
+    before, after = (
+        dict(_flat("", spec.model_dump(mode="json", exclude_defaults=True))) for spec in (old, new)
+    )
     for key in sorted(before.keys() | after.keys()):
         if before.get(key) != after.get(key) and key != "replicas":
             yield f"{key}: {_shown(key, before.get(key))} → {_shown(key, after.get(key))}"
 
 
 def _flat(key: str, value: object) -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value:
         for name, item in cast("dict[str, object]", value).items():
             yield from _flat(f"{key}.{name}" if key else name, item)
     else:

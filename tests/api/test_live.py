@@ -41,7 +41,7 @@ def test_a_frame_is_one_event_whatever_its_data_holds() -> None:
     """Line breaks in the data are escaped: they cannot end the event or forge a field."""
     text = frame({"line": "a\nid: 7\n\ndata: b"}, event="log", id="3")
 
-    assert text == 'id: 3\nevent: log\ndata: {"line":"a\\nid: 7\\n\\ndata: b"}\n\n'
+    assert text == b'id: 3\nevent: log\ndata: {"line":"a\\nid: 7\\n\\ndata: b"}\n\n'
 
 
 async def test_a_stream_ends_with_its_source() -> None:

@@ -6,7 +6,7 @@ from intertie.api import views
 from intertie.control.health import Report, ServiceHealth
 from intertie.plan import Plan, Replica, ServiceStatus, State, Step
 from intertie.runtime.component import Status
-from intertie.suite.model import Service
+from intertie.suite.service import Service
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SPEC = Service.model_validate({"command": "true", "depends_on": ["db"]})

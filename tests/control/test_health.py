@@ -7,7 +7,7 @@ import pytest
 from intertie.control.health import Health, status_of, worst
 from intertie.plan import Replica, ServiceStatus, Snapshot, State
 from intertie.runtime.component import Status
-from intertie.suite.model import Service
+from intertie.suite.service import Service
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 
 from intertie.control.metrics import Metrics
 from intertie.plan import Replica, ServiceStatus, Snapshot, State
-from intertie.suite.model import Service
+from intertie.suite.service import Service
 
 pytestmark = pytest.mark.anyio
 

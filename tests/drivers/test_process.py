@@ -1,15 +1,21 @@
 import os
 import signal
+import socket
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from shutil import which
 
 import pytest
-from anyio import create_task_group, fail_after
+from anyio import create_task_group, fail_after, run_process
 
 from intertie.drivers import Exit, Identity, Launch, Remains, proc
 from intertie.drivers.process import ProcessDriver
+from intertie.errors import DriverError
+from tests.drivers.launches import needs_root
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.anyio
@@ -267,3 +273,104 @@ async def test_many_are_stopped_together(tmp_path: Path) -> None:
                 group.start_soon(instance.stop)
 
         assert not any(proc.is_alive(instance.identity) for instance in instances)
+
+
+async def test_what_a_finished_helper_left_is_reaped(tmp_path: Path) -> None:
+    """An orphan in our own session looks like a child of our own, until nobody waits for it."""
+    driver = ProcessDriver(f"test{tmp_path}", abandoned_s=0.1)
+    script = f"(sh -c 'echo $$ >{tmp_path}/x; mv {tmp_path}/x {tmp_path}/pid; exit 5' &)"
+    async with create_task_group() as group:
+        await group.start(driver.run)
+        await run_process(["/bin/sh", "-c", script])
+        await eventually((tmp_path / "pid").exists)
+        pid = int((tmp_path / "pid").read_text())
+
+        await eventually(lambda: proc.stat(pid) is None)
+        group.cancel_scope.cancel()
+
+
+FIRST_PROCESS = """
+import os, signal, subprocess, sys
+from pathlib import Path
+import anyio
+from anyio import create_task_group, fail_after, sleep
+from intertie.drivers import Launch, proc
+from intertie.drivers.process import ProcessDriver
+
+def dead():
+    return [s for s in proc.everything() if s.zombie]
+
+async def main(folder):
+    assert os.getpid() == 1
+    orphans = "(setsid sh -c 'exit 3' &); (sh -c 'exit 4' &)"
+    script = f"for i in 1 2 3 4 5; do {orphans}; done; exec sleep 1000"
+    launch = Launch(service="api", replica=0, argv=("sh", "-c", script), env=dict(os.environ),
+        cwd=folder, stdout=folder / "out", stderr=folder / "err", stop_signal=15, stop_grace_s=5)
+    driver = ProcessDriver("first", abandoned_s=0.2)
+    async with create_task_group() as group:
+        await group.start(driver.run)
+        instance = await driver.start(launch)
+        subprocess.run(["sh", "-c", "(sh -c 'exit 6' &); (setsid sh -c 'exit 7' &)"], check=True)
+        with fail_after(20):
+            while list(s.identity.pid for s in proc.everything()) != [1, instance.identity.pid]:
+                await sleep(0.01)
+        print("reaped", dead())
+        print(await instance.stop(), proc.children(1))
+        group.cancel_scope.cancel()
+
+anyio.run(main, Path(sys.argv[1]))
+"""
+
+
+@needs_root
+@pytest.mark.skipif(which("unshare") is None, reason="needs unshare of util-linux")
+async def test_the_first_process_of_a_container_reaps_all(tmp_path: Path) -> None:
+    """Orphans of services, and of programs that others ran, whatever their session: none stays."""
+    space = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    with fail_after(60):
+        ended = await run_process(
+            [*space, sys.executable, "-c", FIRST_PROCESS, str(tmp_path)], stderr=None
+        )
+
+    assert ended.stdout.decode() == "reaped []\nExit(code=None, signal=15) []\n"
+
+
+async def test_a_program_starts_with_all_it_was_given(tmp_path: Path) -> None:
+    """Limits, mask and sockets together; it is stopped as any other."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        made = replace(
+            launch(tmp_path, "umask; ulimit -n; echo $LISTEN_FDS; exec sleep 1000"),
+            umask=0o27,
+            ulimits={"nofile": (50, 60)},
+            listen=(listener.fileno(),),
+        )
+        async with driving(tmp_path) as driver:
+            instance = await driver.start(made)
+            await eventually(lambda: made.stdout.read_text() == "0027\n50\n1\n")
+
+            assert await instance.stop() == Exit(None, signal.SIGTERM)
+
+
+async def test_a_prepared_start_that_fails_leaves_no_process(tmp_path: Path) -> None:
+    """It is refused as a plain one."""
+    made = replace(launch(tmp_path, "x"), argv=("no-such",), ulimits={"nofile": (50, 60)})
+    async with driving(tmp_path) as driver:
+        before = set(proc.children(os.getpid()))
+        with pytest.raises(DriverError, match="cannot start service 'api': program 'no-such'"):
+            await driver.start(made)
+
+        assert set(proc.children(os.getpid())) <= before
+
+
+async def test_nothing_of_a_prepared_tree_survives(tmp_path: Path) -> None:
+    """Also a child in a session of its own, without our mark."""
+    script = f"env -i setsid sh -c 'echo $$ >{tmp_path}/pid; exec sleep 1000' & wait"
+    made = replace(launch(tmp_path, script), ulimits={"core": (0, 0)})
+    async with driving(tmp_path) as driver:
+        instance = await driver.start(made)
+        await wrote(tmp_path / "pid")
+        pid = int((tmp_path / "pid").read_text())
+
+        await instance.stop()
+
+        assert proc.stat(pid) is None

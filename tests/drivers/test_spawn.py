@@ -6,22 +6,7 @@ import pytest
 from intertie.drivers import Launch
 from intertie.drivers.spawn import spawn
 from intertie.errors import DriverError
-
-
-def launch(folder: Path, *argv: str, **keys: object) -> Launch:
-    """Of a command; `keys` replace the rest."""
-    given: dict[str, object] = {
-        "service": "api",
-        "replica": 0,
-        "argv": argv,
-        "env": {"PATH": os.environ["PATH"]},
-        "cwd": folder,
-        "stdout": folder / "logs/out",
-        "stderr": folder / "logs/err",
-        "stop_signal": 15,
-        "stop_grace_s": 1.0,
-    }
-    return Launch(**{**given, **keys})  # type: ignore[arg-type]
+from tests.drivers.launches import launch
 
 
 def refusal(made: Launch) -> str:
@@ -138,3 +123,16 @@ def test_a_log_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
 def test_an_argument_no_program_can_get_is_told(tmp_path: Path) -> None:
     """A null byte ends a string for the kernel."""
     assert "embedded null byte" in refusal(launch(tmp_path, "true", "a\0b"))
+
+
+def test_a_mask_holds_for_new_files(tmp_path: Path) -> None:
+    """Of the program; ours stays."""
+    ours = os.umask(0o22)
+    os.umask(ours)
+
+    child = spawn(launch(tmp_path, "sh", "-c", "umask; touch made", umask=0o77), {})
+
+    assert child.wait(10) == 0
+    assert (tmp_path / "logs/out").read_text() == "0077\n"
+    assert (tmp_path / "made").stat().st_mode & 0o777 == 0o600
+    assert os.umask(ours) == ours

@@ -99,6 +99,38 @@ def test_a_restart_loses_no_request(up: Bench) -> None:
     assert load.answers["200"] > 20
 
 
+def test_a_single_replica_that_starts_first_loses_no_request(up: Bench) -> None:
+    """The new process is healthy and has its route before the old one drains."""
+    suite = SUITE.replace("replicas: 2", "update: {order: start-first}")
+    up.write(suite)
+    up.ok("apply")
+    before = up.service("web")["replicas"][0]["pid"]
+    load = Load(up.ok("url", "gateway").out.strip() + "/web")
+
+    with load.running():
+        up.ok("restart", "web")
+
+    [replica] = up.service("web")["replicas"]
+    assert replica["pid"] != before
+    assert set(load.answers) == {"200"}
+    assert load.answers["200"] > 20
+
+
+def test_a_killed_daemon_loses_no_request(up: Bench) -> None:
+    """Envoy and the services go on by themselves, and the next `up` takes over both."""
+    load = Load(up.ok("url", "gateway").out.strip() + "/web")
+    pids = {name: up.service(name)["replicas"][0]["pid"] for name in ("gateway", "web")}
+
+    with load.running():
+        psutil.Process(up.daemon()["pid"]).kill()
+        up.ok("up", "--detach")
+        up.ok("ps")
+
+    assert {name: up.service(name)["replicas"][0]["pid"] for name in pids} == pids
+    assert set(load.answers) == {"200"}
+    assert load.answers["200"] > 20
+
+
 def test_route_changes_lose_no_request(up: Bench) -> None:
     """Routes are added and taken away under load, and every request is answered."""
     load = Load(up.ok("url", "gateway").out.strip() + "/web")

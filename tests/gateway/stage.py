@@ -15,7 +15,8 @@ from anyio import Event, create_task_group, fail_after, to_thread
 from fastapi import FastAPI, Request, WebSocket
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from intertie.api.server import ApiServer, bind
+from intertie.api.listen import bind
+from intertie.api.server import ApiServer
 from intertie.event import GatewayApplied, ServiceStarted
 from intertie.gateway.controller import GatewayController
 from intertie.identity.issuer import Issuer
@@ -23,7 +24,8 @@ from intertie.plan import Replica, ServiceStatus, Snapshot, State
 from intertie.runtime.engines import gateway_service
 from intertie.runtime.hub import EventHub
 from intertie.runtime.ports import Ports, is_free
-from intertie.suite.model import Gateway, Service, Suite
+from intertie.suite.model import Gateway, Suite
+from intertie.suite.service import Service
 from tests.waiting import eventually
 
 _SPEC = Service(command=("true",), port="auto")

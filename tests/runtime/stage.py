@@ -20,7 +20,7 @@ from intertie.runtime.ledger import Ledger
 from intertie.runtime.logs import LogReader
 from intertie.runtime.run import BeforeStop
 from intertie.runtime.supervisor import Supervisor
-from intertie.suite.model import Service
+from intertie.suite.service import Service
 
 FOREVER = "sleep 1000"
 INSTANCE = "stage"
@@ -31,12 +31,12 @@ def chance(seed: int) -> random.Random:
     return random.Random(seed)  # noqa: S311
 
 
-def service(command: str | Sequence[str] = FOREVER, **keys: object) -> Service:
+def service(command: str | Sequence[str] = FOREVER, /, **keys: object) -> Service:
     """A service as a suite file would have it; stops are quick unless it says otherwise."""
     return Service.model_validate({"command": command, "stop_grace_period": "5s", **keys})
 
 
-def shell(script: str, **keys: object) -> Service:
+def shell(script: str, /, **keys: object) -> Service:
     """A service that is a shell script."""
     return service(["/bin/sh", "-c", script], **keys)
 
@@ -114,6 +114,7 @@ async def staged(folder: Path, *, before_stop: BeforeStop | None = None) -> Asyn
             folder=folder,
             logs=logs,
             data=folder / "data",
+            sockets=folder / "run",
             env=inherited(os.environ),
             resolve=lambda text: text.replace("${secret:pw}", "hidden"),
         ),

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intertie.runtime.backoff import Backoff
-from intertie.suite.model import Restart
+from intertie.suite.restart import Restart
 from tests.runtime.stage import chance
 
 

@@ -18,7 +18,7 @@ from anyio.abc import SocketAttribute, SocketStream
 from intertie.drivers import Launch
 from intertie.drivers.process import ProcessDriver
 from intertie.runtime import checks
-from intertie.suite.model import Healthcheck
+from intertie.suite.health import Healthcheck
 from tests.runtime.dead import still_runs
 from tests.waiting import eventually
 

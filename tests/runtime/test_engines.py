@@ -30,7 +30,7 @@ def test_another_envoy_may_be_chosen(tmp_path: Path) -> None:
     chosen = program(tmp_path / "envoy", "envoy  version: abc/1.41.2-dev/Clean/RELEASE/BoringSSL")
 
     assert envoy_path(chosen) == chosen
-    assert gateway_service(Gateway(), tmp_path, envoy=chosen).command[0] == str(chosen)
+    assert str(chosen) in gateway_service(Gateway(), tmp_path, envoy=chosen).command
 
 
 @pytest.mark.parametrize(

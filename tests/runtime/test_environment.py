@@ -22,6 +22,7 @@ def launch(folder: Path, **keys: object) -> Launch:
         folder=folder,
         logs=folder / "logs",
         data=folder / "data",
+        sockets=Path("/run"),
         env={"PATH": "/bin"},
         resolve=lambda text: text.replace("${secret:pw}", "hidden"),
     )

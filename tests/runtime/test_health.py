@@ -3,7 +3,7 @@ from anyio import Event as Flag
 from anyio import create_task_group, current_time, fail_after, sleep_forever
 
 from intertie.runtime.health import Monitor, Verdict
-from intertie.suite.model import Healthcheck
+from intertie.suite.health import Healthcheck
 from tests.runtime.stage import chance
 
 

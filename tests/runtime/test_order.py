@@ -4,7 +4,7 @@ from anyio import Event, create_task_group
 from intertie.errors import ChangeError, DriverError
 from intertie.plan import Step
 from intertie.runtime.order import Report, in_order, needed_by, reached
-from intertie.suite.model import Service
+from intertie.suite.service import Service
 
 
 @pytest.mark.anyio

@@ -96,7 +96,7 @@ async def test_a_dependency_that_keeps_failing_fails_the_start_of_all(tmp_path: 
     db = shell("exit 1", healthcheck=never, restart={"policy": "always", "delay": "1ms"})
     api = service(depends_on={"db": {"condition": "service_healthy"}})
     async with staged(tmp_path) as stage:
-        with pytest.raises(ChangeError, match="'api': it needs 'db', which could not be started"):
+        with pytest.raises(ChangeError, match="not started, as they need 'db': api"):
             await stage.run(api=api, db=db)
 
 

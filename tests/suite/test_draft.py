@@ -1,7 +1,9 @@
 from pathlib import Path
 
 from intertie.suite.draft import draft, salvage
-from intertie.suite.model import Healthcheck, Route, Service
+from intertie.suite.health import Healthcheck
+from intertie.suite.model import Route
+from intertie.suite.service import Service
 from intertie.suite.tree import Place, Places
 
 WHERE = Places({(): Place(Path("suite.yaml"), 1, 1)})

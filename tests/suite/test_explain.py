@@ -14,7 +14,10 @@ Check = Callable[..., list[str]]
         ("cohmand: x", "command: is missing"),
         ("{command: x, environmemt: {}}", "environmemt: unknown key (did you mean `environment`?)"),
         ("{command: x, env: {}}", "env: unknown key (did you mean `environment`?)"),
-        ("{command: x, zzz: {}}", "zzz: unknown key (there are: command, depends_on, env_file, "),
+        (
+            "{command: x, zzz: {}}",
+            "zzz: unknown key (there are: autostart, command, cpus, depends_on, ",
+        ),
         ("{command: 7}", "command: expected a command: text, or a list of text, got 7"),
         ("{command: {a: 1}}", "command: expected a command: text, or a list of text, got a map"),
         ("{command: [sleep, 5]}", "command[1]: expected text, got 5 (put it in quotes)"),
@@ -47,9 +50,15 @@ Check = Callable[..., list[str]]
             "{command: x, healthcheck: {retries: 1, test: x}}",
             "healthcheck.retries: unknown key (di",
         ),
-        ("{command: x, healthcheck: {tcp: true}}", "healthcheck: a http or tcp healthcheck needs "),
+        (
+            "{command: x, healthcheck: {tcp: true}}",
+            "healthcheck: a check that asks the service's port needs ",
+        ),
         ("{command: x, port: 1, replicas: 2}", "port: several replicas cannot share a fixed port"),
-        ("{command: x, healthcheck: {http: x}, port: 1}", "healthcheck.http: expected a path that"),
+        (
+            "{command: x, healthcheck: {http: x}, port: 1}",
+            "healthcheck.http.path: expected a path that",
+        ),
         ("7", ""),
     ],
 )

@@ -18,7 +18,12 @@ def read_file(name: str) -> str:
     return "content"
 
 
-SOURCES = Sources({"HOST": "db", "EMPTY": "", "TRICK": "${secret:db}"}, read_file)
+def run(command: str) -> str:
+    """What it prints is itself."""
+    return f"({command})"
+
+
+SOURCES = Sources({"HOST": "db", "EMPTY": "", "TRICK": "${secret:db}"}, read_file, run)
 
 
 def expanded(text: str, keys: Keys = COMMAND) -> str:
@@ -34,6 +39,7 @@ def expanded(text: str, keys: Keys = COMMAND) -> str:
     [
         ("${env:HOST}:${env:HOST}", "db:db"),
         ("${env:EMPTY}", ""),
+        ("${command:a b}", "(a b)"),
         ("${env:EMPTY:-x}", "x"),
         ("${env:NONE:-}", ""),
         ("${env:NONE:-a:-b c}", "a:-b c"),
@@ -66,8 +72,14 @@ def test_a_variable_cannot_name_a_secret() -> None:
         ("${env:NONE:?ask Ann}", "environment variable NONE is empty or not set: ask Ann"),
         ("${env:EMPTY:?ask Ann}", "environment variable EMPTY is empty or not set: ask Ann"),
         ("${env:A-B}", "expected ${env:NAME}, ${env:NAME:-default} or ${env:NAME:?message}, got"),
-        ("${HOST}", "expected ${env:…}, ${file:…} or ${secret:…}, got ${HOST} (write ${env:HOST}"),
-        ("${evn:HOST}", "expected ${env:…}, ${file:…} or ${secret:…}, got ${evn:HOST} (did you m"),
+        (
+            "${HOST}",
+            "expected ${env:…}, ${file:…}, ${command:…} or ${secret:…}, got ${HOST} (write ${env:",
+        ),
+        (
+            "${evn:HOST}",
+            "expected ${env:…}, ${file:…}, ${command:…} or ${secret:…}, got ${evn:HOST} (did you m",
+        ),
         ("${env:HOST", "`${env:HOST` has no `}`"),
         ("${secret:db", "`${secret:db` has no `}`"),
         ("${env:A:-${env:HOST}}", "a reference cannot hold another one"),

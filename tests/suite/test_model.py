@@ -1,14 +1,11 @@
 import pytest
 from pydantic import ValidationError
 
-from intertie.suite.model import (
-    MAX_DURATION_S,
-    Healthcheck,
-    Restart,
-    Route,
-    Service,
-    parse_duration,
-)
+from intertie.suite.health import Healthcheck
+from intertie.suite.model import Route
+from intertie.suite.restart import Restart
+from intertie.suite.service import Service
+from intertie.suite.values import MAX_DURATION_S, parse_duration
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Server-sent events (WHATWG HTML, section 9.2)."""
+"""Answers that go on: server-sent events (WHATWG HTML, section 9.2), and plain bytes."""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -12,25 +12,26 @@ from starlette.types import Message, Receive, Scope, Send
 T = TypeVar("T")
 
 
-def frame(data: object, *, event: str | None = None, id: str | None = None) -> str:
+def frame(data: object, *, event: str | None = None, id: str | None = None) -> bytes:
     """One event; the data is JSON, so it never holds a bare line break."""
     lines = [f"id: {id}"] if id else []
     lines += [f"event: {event}"] if event else []
-    return "\n".join([*lines, f"data: {json.dumps(data, separators=(',', ':'))}", "", ""])
+    return "\n".join([*lines, f"data: {json.dumps(data, separators=(',', ':'))}", "", ""]).encode()
 
 
-class EventStream(Response, Generic[T]):
+class Stream(Response, Generic[T]):
     """Sends the items of `source` until they end or the client is gone, and closes it then.
 
     No proxy may buffer or store it.
     """
 
-    media_type = "text/event-stream"
+    first = b""
+    """Sent at once, so that the client knows it is connected."""
 
     def __init__(
         self,
         source: AbstractAsyncContextManager[AsyncIterator[T]],
-        to_frame: Callable[[T], str],
+        to_frame: Callable[[T], bytes],
     ) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
@@ -58,11 +59,24 @@ class EventStream(Response, Generic[T]):
                 "headers": self.raw_headers,
             }
             await send(start)
-            await send(_body(": open\n\n"))
+            await send(_body(self.first))
             async for item in items:
                 await send(_body(self._to_frame(item)))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _body(text: str) -> Message:
-    return {"type": "http.response.body", "body": text.encode(), "more_body": True}
+class ByteStream(Stream[T]):
+    """Bytes as they come."""
+
+    media_type = "application/octet-stream"
+
+
+class EventStream(Stream[T]):
+    """Server-sent events."""
+
+    media_type = "text/event-stream"
+    first = b": open\n\n"
+
+
+def _body(data: bytes) -> Message:
+    return {"type": "http.response.body", "body": data, "more_body": True}

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from intertie.runtime.change import Change
-from intertie.suite.model import Duration
+from intertie.suite.values import Duration, SmallCount
 
 
 class Body(BaseModel):
@@ -19,6 +19,30 @@ class ServicesBody(Body):
     """Which services to act on."""
 
     services: Annotated[list[str], Field(min_length=1, max_length=1000)]
+
+
+class StartBody(ServicesBody):
+    """Which services to start."""
+
+    no_deps: bool = False
+    """Start just these, whatever they depend on."""
+
+
+class ScaleBody(Body):
+    """How many replicas to have."""
+
+    replicas: SmallCount
+
+
+class RunBody(Body):
+    """What to run once."""
+
+    command: Annotated[list[str], Field(max_length=1000)] = []
+    """Empty: the service's own."""
+    environment: Annotated[dict[str, str], Field(max_length=1000)] = {}
+    """Added to the service's."""
+    no_deps: bool = False
+    """Do not start what the service depends on."""
 
 
 class TokenBody(Body):
@@ -48,6 +72,8 @@ class ReplicaView(BaseModel):
     since: datetime
     restarts: int
     reason: str
+    flapping: bool = False
+    """Its health changes too often to be believed."""
 
 
 class ServiceView(BaseModel):

@@ -1,29 +1,35 @@
 """REST routes of the management API; one line of `control` each."""
 
 from dataclasses import asdict
-from typing import Annotated, cast
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Header, Query, Response
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse
 
-from intertie.api import live, problem, views
+from intertie.api import live, problem, terminal, views
+from intertie.api.access import Reader, Use, Writer
 from intertie.api.models import (
     Accepted,
     ChangePage,
     HealthView,
     LiveView,
     PlanView,
+    RunBody,
+    ScaleBody,
     ServicePage,
     ServicesBody,
     ServiceView,
+    StartBody,
     TokenAnswer,
     TokenBody,
 )
-from intertie.control import Actor, Control
+from intertie.control.jobs import Order
+from intertie.control.use_cases import Control
 from intertie.runtime.change import Change
 from intertie.runtime.component import Status
+from intertie.runtime.explain import Explanation
 
 Page = Annotated[int, Query(ge=1)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -51,32 +57,8 @@ def create_app(control: Control | None, *, hosts: list[str] | None = None) -> Fa
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts or ["*"])
     problem.install(app)
     app.include_router(router)
+    app.include_router(terminal.router, responses=_ERRORS)
     return app
-
-
-def _control(request: Request) -> Control:
-    return cast("Control", request.app.state.control)
-
-
-async def _actor(
-    request: Request, authorization: Annotated[str | None, Header(include_in_schema=False)] = None
-) -> Actor:
-    return _control(request).identify(authorization, via="rest")
-
-
-async def _reader(actor: Annotated[Actor, Depends(_actor)]) -> Actor:
-    actor.require_read()
-    return actor
-
-
-async def _writer(actor: Annotated[Actor, Depends(_actor)]) -> Actor:
-    actor.require_write()
-    return actor
-
-
-Use = Annotated[Control, Depends(_control)]
-Reader = Annotated[Actor, Depends(_reader)]
-Writer = Annotated[Actor, Depends(_writer)]
 
 
 @router.get("/api/health", tags=["health"])
@@ -117,10 +99,37 @@ async def service(control: Use, _: Reader, name: str) -> ServiceView:
     return views.service(control.services.get(name))
 
 
+@router.get("/api/services/{name}/explain", tags=["services"])
+async def explain(control: Use, _: Reader, name: str) -> Explanation:
+    """Why a service is where it is: needs, blockers, last restarts, critical path of the start."""
+    return control.services.explain(name)
+
+
+@router.post("/api/services/{name}/scale", tags=["services"], status_code=202)
+async def scale(control: Use, actor: Writer, name: str, body: ScaleBody) -> Accepted:
+    """Have this many replicas until the next `apply`; those there are go on."""
+    return Accepted(id=await control.services.scale(actor, name, body.replicas))
+
+
+@router.post(
+    "/api/services/{name}/run", tags=["services"], status_code=200, response_class=live.EventStream
+)
+async def run(control: Use, actor: Writer, name: str, body: RunBody) -> Response:
+    """Run the service's program once, or another command in its place, and send what it prints.
+
+    Server-sent events: `line` for each line, and at last `exit` with the code or signal, or
+    `error`. Closing the connection ends the job.
+    """
+    control.services.get(name)
+    order = Order(name, body.command, body.environment, alone=body.no_deps)
+    return live.EventStream(control.jobs.run(actor, order), views.output)
+
+
 @router.post("/api/services/start", tags=["services"], status_code=202)
-async def start(control: Use, actor: Writer, body: ServicesBody) -> Accepted:
-    """Start services and what they depend on."""
-    return Accepted(id=await control.services.start(actor, body.services))
+async def start(control: Use, actor: Writer, body: StartBody) -> Accepted:
+    """Start services and, unless `no_deps`, what they depend on."""
+    change = await control.services.start(actor, body.services, alone=body.no_deps)
+    return Accepted(id=change)
 
 
 @router.post("/api/services/stop", tags=["services"], status_code=202)

@@ -1,8 +1,14 @@
 """What `control` answers, as bodies of the API."""
 
+from dataclasses import asdict
+
+from intertie.api import live
 from intertie.api.models import DependencyHealth, HealthView, PlanView, ReplicaView, ServiceView
 from intertie.control.health import Report, status_of
+from intertie.control.jobs import Failure, Output
+from intertie.drivers import Exit
 from intertie.plan import Plan, ServiceStatus, as_dict, describe
+from intertie.runtime.logs import LogLine
 from intertie.suite.rules import RESERVED
 
 
@@ -17,6 +23,17 @@ def service(status: ServiceStatus) -> ServiceView:
             ReplicaView.model_validate(replica, from_attributes=True) for replica in status.replicas
         ],
     )
+
+
+def output(found: Output) -> bytes:
+    """What a job prints, and how it ends, as an event."""
+    match found:
+        case LogLine():
+            return live.frame(asdict(found), event="line")
+        case Exit():
+            return live.frame({"exit_code": found.code, "signal": found.signal}, event="exit")
+        case Failure():
+            return live.frame({"error": found.why}, event="error")
 
 
 def health(report: Report) -> HealthView:

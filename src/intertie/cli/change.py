@@ -15,6 +15,8 @@ _DONE = {
     "replace": "replaced",
     "remove": "removed",
     "scale": "scaled",
+    "reload": "reloaded",
+    "run": "run",
 }
 _MARK = {"done": click.style("✔", fg="green"), "failed": click.style("✘", fg="red")}
 

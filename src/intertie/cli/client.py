@@ -59,6 +59,32 @@ class Client:
         """The JSON answer of a POST."""
         return self._ask("POST", path, json=body if body is not None else {})
 
+    def put(self, path: str, body: object, **params: object) -> Any:
+        """The JSON answer of a PUT."""
+        return self._ask("PUT", path, json=body, params=_given(params))
+
+    def send(self, method: str, path: str, data: bytes, **params: object) -> Any:
+        """The JSON answer to a body of bytes."""
+        kind = {"content-type": "application/octet-stream"}
+        return self._ask(method, path, content=data, headers=kind, params=_given(params))
+
+    @contextmanager
+    def stream(self, path: str, **params: object) -> Iterator[Iterator[bytes]]:
+        """The body of a GET as it comes; it ends when the daemon, or `close`, ends it."""
+        timeout = httpx.Timeout(None, connect=_CONNECT_S)
+        with (
+            _explained(),
+            self._http.stream("GET", path, params=_given(params), timeout=timeout) as response,
+        ):
+            if response.is_error:
+                response.read()
+                _raise_for(response)
+            yield _until_cut(response)
+
+    def close(self) -> None:
+        """End every stream, too."""
+        self._http.close()
+
     def text(self, path: str) -> str:
         """The answer of a GET as it is."""
         return self._send("GET", path).text
@@ -74,10 +100,17 @@ class Client:
 
     def events(self, path: str, **params: object) -> Iterator[dict[str, Any]]:
         """The data of each server-sent event, until the daemon ends the stream."""
+        return self._events("GET", path, params=_given(params))
+
+    def events_of_post(self, path: str, body: object) -> Iterator[dict[str, Any]]:
+        """The same of a POST."""
+        return self._events("POST", path, json=body)
+
+    def _events(self, method: str, path: str, **options: Any) -> Iterator[dict[str, Any]]:
         timeout = httpx.Timeout(None, connect=_CONNECT_S)
         with (
             _explained(),
-            self._http.stream("GET", path, params=_given(params), timeout=timeout) as response,
+            self._http.stream(method, path, timeout=timeout, **options) as response,
         ):
             if response.is_error:
                 response.read()
@@ -98,6 +131,11 @@ def _explained() -> Iterator[None]:
             f"cannot reach the daemon: {str(exc) or type(exc).__name__};"
             " see `.intertie/logs/daemon.log`"
         ) from exc
+
+
+def _until_cut(response: httpx.Response) -> Iterator[bytes]:
+    with suppress(httpx.StreamError, httpx.TransportError):
+        yield from response.iter_bytes()
 
 
 def _raise_for(response: httpx.Response) -> None:

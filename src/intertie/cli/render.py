@@ -1,7 +1,7 @@
 """Answers as text for people: tables on a terminal, JSON on request."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -10,9 +10,11 @@ import click
 
 from intertie.errors import Fault
 
+_MOST_MOMENTS = 12
 _COLOUR = {
     "running": "green",
     "completed": "green",
+    "listening": "green",
     "starting": "yellow",
     "waiting": "yellow",
     "stopping": "yellow",
@@ -63,6 +65,51 @@ def services(answer: Mapping[str, Any], now: datetime | None = None) -> None:
         for replica in service["replicas"]
     ]
     table(rows, ("SERVICE", "STATE", "PID", "PORT", "RESTARTS", "SINCE", "WHY"))
+
+
+def explanation(answer: Mapping[str, Any]) -> None:
+    """Why a service is where it is, in a few paragraphs."""
+    click.echo(f"{click.style(answer['service'], bold=True)} {answer['summary']}")
+    if answer["blocked_by"]:
+        click.echo(f"blocked   {' → '.join(answer['blocked_by'])}")
+    for need in answer["needs"]:
+        mark = click.style("✔", fg="green") if need["met"] else click.style("…", fg="yellow")
+        wish = need["condition"].removeprefix("service_").replace("_", " ")
+        optional = "" if need["required"] else " (not required)"
+        click.echo(f"needs     {mark} {need['service']} {wish}{optional}: {need['now']}")
+    if answer["needed_by"]:
+        click.echo(f"needed by {', '.join(answer['needed_by'])}")
+    for index in answer["flapping"]:
+        click.secho(f"flapping  replica {index}: see its health below", fg="red")
+    _legs(answer["critical_path"])
+    _moments("states", answer["moments"], lambda m: f"{m['state']:<10} {m['reason']}")
+    _moments("health", answer["health"], _turn)
+
+
+def _turn(found: Mapping[str, Any]) -> str:
+    return f"{'UP' if found['up'] else 'DOWN':<10} {found['reason']}"
+
+
+def _legs(path: Sequence[Mapping[str, Any]]) -> None:
+    if not path:
+        return
+    click.echo("\nlast start, by the critical path")
+    for leg in path:
+        took = leg["started_s"]
+        end = "not ready yet" if took is None else f"ready after {took:.3f} s"
+        click.echo(f"  {leg['service']:<24} waited {leg['waited_s']:.3f} s, {end}")
+
+
+def _moments(
+    title: str,
+    found: Mapping[str, Sequence[Mapping[str, Any]]],
+    tell: Callable[[Mapping[str, Any]], str],
+) -> None:
+    for index, moments in found.items():
+        if moments:
+            click.echo(f"\n{title} of replica {index}")
+        for moment in moments[-_MOST_MOMENTS:]:
+            click.echo(f"  {moment['at'][11:23]}  {tell(moment)}")
 
 
 def age(span: Any) -> str:

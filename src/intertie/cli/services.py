@@ -49,10 +49,12 @@ def logs(target: Target, services: Sequence[str], follow: bool, tail: int, as_js
 @click.command()
 @suite_options
 @json_option
+@click.option("--no-deps", is_flag=True, help="Just these, whatever they depend on.")
 @_names
-def start(target: Target, services: Sequence[str], as_json: bool) -> None:
+def start(target: Target, services: Sequence[str], no_deps: bool, as_json: bool) -> None:
     """Start SERVICES and what they depend on; wait until they are ready."""
-    _act(target, "start", services, as_json)
+    body = {"services": list(services), "no_deps": no_deps}
+    _change(target, [("/api/services/start", body)], as_json)
 
 
 @click.command()
@@ -73,9 +75,47 @@ def restart(target: Target, services: Sequence[str], as_json: bool) -> None:
     _act(target, "restart", services, as_json)
 
 
-def _act(target: Target, action: str, services: Sequence[str], as_json: bool) -> None:
+@click.command()
+@suite_options
+@json_option
+@click.argument("counts", nargs=-1, required=True, metavar="SERVICE=N...")
+def scale(target: Target, counts: Sequence[str], as_json: bool) -> None:
+    """Have N replicas of each SERVICE, until the next `apply`; those there are go on."""
+    posts = [(f"/api/services/{name}/scale", {"replicas": n}) for name, n in map(_count, counts)]
+    _change(target, posts, as_json)
+
+
+@click.command()
+@suite_options
+@json_option
+@click.argument("service")
+def explain(target: Target, service: str, as_json: bool) -> None:
+    """Say why SERVICE is where it is: what it waits for, who blocks, why it restarted.
+
+    Also the critical path of its last start: the services whose starts made it start when it did.
+    """
     with Client.connect(target.folder) as client:
-        change = client.post(f"/api/services/{action}", {"services": list(services)})["id"]
-        final = follow(client, change, quiet=as_json)
+        answer = client.get(f"/api/services/{service}/explain")
     if as_json:
-        render.as_json(final)
+        render.as_json(answer)
+    else:
+        render.explanation(answer)
+
+
+def _count(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if not name or not number.isdecimal() or int(number) < 1:
+        raise click.UsageError(f"expected SERVICE=N such as web=3, got {text!r}")
+    return name, int(number)
+
+
+def _act(target: Target, action: str, services: Sequence[str], as_json: bool) -> None:
+    _change(target, [(f"/api/services/{action}", {"services": list(services)})], as_json)
+
+
+def _change(target: Target, posts: Sequence[tuple[str, object]], as_json: bool) -> None:
+    with Client.connect(target.folder) as client:
+        for path, body in posts:
+            final = follow(client, client.post(path, body)["id"], quiet=as_json)
+            if as_json:
+                render.as_json(final)

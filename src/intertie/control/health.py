@@ -8,7 +8,7 @@ from intertie.plan import ServiceStatus, Snapshot, State
 from intertie.runtime.component import Status
 
 # A replica that is on its way, or ended as it should, is no outage.
-_GOOD = frozenset({State.RUNNING, State.COMPLETED})
+_GOOD = frozenset({State.RUNNING, State.COMPLETED, State.LISTENING})
 _ON_ITS_WAY = frozenset({State.WAITING, State.STARTING, State.STOPPING, State.BACKOFF})
 
 
@@ -34,8 +34,12 @@ class Report:
 def status_of(service: ServiceStatus) -> Status:
     """UP when every replica is good, DEGRADED while some are or all are on their way, else DOWN."""
     states = [replica.state for replica in service.replicas]
+    if any(replica.flapping for replica in service.replicas):
+        return Status.DEGRADED
     if states and all(state in _GOOD for state in states):
         return Status.UP
+    if not service.spec.autostart and set(states) == {State.STOPPED}:
+        return Status.UP  # it runs on request only
     if any(state in _GOOD or state in _ON_ITS_WAY for state in states):
         return Status.DEGRADED
     return Status.DOWN
@@ -72,5 +76,8 @@ def worst(statuses: Iterable[Status]) -> Status:
 
 
 def _error(service: ServiceStatus) -> str:
+    flapping = next((r for r in service.replicas if r.flapping), None)
+    if flapping is not None:
+        return f"flapping: {flapping.reason}"
     sick = next((r for r in service.replicas if r.state not in _GOOD), None)
     return f"{sick.state}: {sick.reason}" if sick else "it has no replica"

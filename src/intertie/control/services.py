@@ -8,6 +8,7 @@ from intertie.control.actor import Actor
 from intertie.errors import NotFoundError
 from intertie.plan import ServiceStatus
 from intertie.runtime.change import Changes, Progress, Work
+from intertie.runtime.explain import Explanation, View, explain
 from intertie.runtime.supervisor import Supervisor
 
 
@@ -36,11 +37,23 @@ class Services:
             raise NotFoundError(f"cannot find service {', '.join(map(repr, unknown))}{hint}")
         return [services[name] for name in names] if names else list(self.list())
 
-    async def start(self, actor: Actor, names: Sequence[str]) -> str:
-        """Start services and what they depend on; the id of the change."""
+    def explain(self, name: str) -> Explanation:
+        """Why a service is where it is. Raises NotFoundError."""
+        self.choose([name])
+        services = self.supervisor.snapshot().services
+        conditions = {
+            (other, need.condition)
+            for each in services.values()
+            for other, need in each.spec.depends_on.items()
+        }
+        met = {each: self.supervisor.meets(*each) for each in conditions}
+        return explain(View(services, self.supervisor.standings(), met), name)
+
+    async def start(self, actor: Actor, names: Sequence[str], *, alone: bool = False) -> str:
+        """Start services and, unless `alone`, what they depend on; the id of the change."""
 
         async def work(progress: Progress) -> None:
-            await self.supervisor.start(names, progress)
+            await self.supervisor.start(names, progress, alone=alone)
 
         return await self._begin(actor, "start", names, work)
 
@@ -59,6 +72,15 @@ class Services:
             await self.supervisor.restart(names, progress)
 
         return await self._begin(actor, "restart", names, work)
+
+    async def scale(self, actor: Actor, name: str, count: int) -> str:
+        """Have this many replicas until the next `apply`; the id of the change."""
+        self.choose([name])
+
+        async def work(progress: Progress) -> None:
+            await self.supervisor.scale(name, count, progress)
+
+        return await self._begin(actor, "scale", [name], work)
 
     async def _begin(self, actor: Actor, verb: str, names: Sequence[str], work: Work) -> str:
         actor.require_write()

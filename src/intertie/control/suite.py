@@ -9,7 +9,8 @@ from intertie.control.actor import Actor
 from intertie.plan import Plan, diff
 from intertie.runtime.change import Changes, Progress
 from intertie.runtime.supervisor import Supervisor
-from intertie.suite.model import Service, Suite
+from intertie.suite.model import Suite
+from intertie.suite.service import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,30 @@ class SuiteControl:
     async def plan(self) -> Plan:
         """What `apply` would do now. Raises SuiteError."""
         wanted = await to_thread.run_sync(self._load)
-        return diff(self._supervisor.snapshot(), wanted.services)
+        return self._diff(wanted)
 
-    async def apply(self, actor: Actor, title: str = "apply") -> str:
+    async def apply(self, actor: Actor) -> str:
         """Begin the change that brings the suite to what the file says; its id.
 
         Raises SuiteError, with nothing changed, when the file has faults.
         """
         actor.require_write()
         wanted = await to_thread.run_sync(self._load)
+        return await self._begin(actor, "apply", wanted, self._diff(wanted))
+
+    async def up(self, actor: Actor) -> str:
+        """The same for a new daemon: a service stays stopped if it was, and should."""
+        wanted = await to_thread.run_sync(self._load)
+        stays = self._supervisor.stays_stopped
+        steps = self._diff(wanted).steps
+        todo = Plan(tuple(s for s in steps if not stays(s.service, wanted.services[s.service])))
+        return await self._begin(actor, "up", wanted, todo)
+
+    def _diff(self, wanted: Wanted) -> Plan:
+        return diff(self._supervisor.snapshot(), wanted.services)
+
+    async def _begin(self, actor: Actor, title: str, wanted: Wanted, todo: Plan) -> str:
         current = self._supervisor.snapshot()
-        todo = diff(current, wanted.services)
 
         async def work(progress: Progress) -> None:
             # Make before break: routes to what goes are taken down first, new ones put up last.

@@ -1,14 +1,28 @@
 """How a service lives. The port that `process` (and later `kubernetes`, `external`) adapt."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What all processes of a replica together may use, by control group; None is no limit."""
+
+    memory_bytes: int | None = None
+    cpus: float | None = None
+    """0.5 is half of one."""
+    pids: int | None = None
+    """Processes and threads."""
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
-    """All a driver needs to start one replica; made by the supervisor."""
+    """All a driver needs to start one replica; made by the supervisor.
+
+    What is set beyond the plain start is in force before the program's first instruction.
+    """
 
     service: str
     replica: int
@@ -21,6 +35,20 @@ class Launch:
     stderr: Path
     stop_signal: int
     stop_grace_s: float
+    user: str | None = None
+    """Name or number."""
+    group: str | None = None
+    """Name or number; the user's own group by default."""
+    umask: int | None = None
+    ulimits: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    """Soft and hard by setrlimit's name in small letters (`nofile`); -1 is unlimited."""
+    limits: Limits | None = None
+    """Given, the replica has a control group of its own, also when it limits nothing."""
+    listen: tuple[int, ...] = ()
+    """Listening sockets of ours; the program has them as 3, 4, … by sd_listen_fds(3)."""
+    terminal: int | None = None
+    """Slave side of a pseudo terminal: standard input, output and error, and controlling
+    terminal. Then nothing is written to `stdout` and `stderr`: see `terminal.Terminal`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Services as processes of this machine."""
 
 import asyncio
+import math
 import os
 import signal
 import subprocess
@@ -10,12 +11,22 @@ from contextlib import suppress
 from functools import partial
 
 import psutil
-from anyio import Event, Lock, move_on_after, open_signal_receiver, sleep
+from anyio import (
+    Event,
+    Lock,
+    current_time,
+    move_on_after,
+    open_signal_receiver,
+    sleep,
+    to_thread,
+)
 from anyio.abc import TaskStatus
 
-from intertie.drivers import Exit, Identity, Launch, Remains, proc
+from intertie.drivers import Exit, Identity, Launch, Remains, entry, proc
+from intertie.drivers.cgroup import Group, Groups
 from intertie.drivers.spawn import spawn
 from intertie.drivers.tree import INSTANCE, SERVICE, Marker, Tree, bury, gone, kill_all
+from intertie.drivers.who import Account, account
 from intertie.errors import DriverError
 
 _REAP_EVERY_S = 0.5
@@ -30,17 +41,23 @@ class ProcessDriver:
     is started; without it orphans go to init, and finding them means looking at every process.
     """
 
-    def __init__(self, instance: str) -> None:
+    def __init__(self, instance: str, *, abandoned_s: float = 10.0) -> None:
         self._instance = instance
+        self._groups = Groups(instance)
         self._mains: set[int] = set()
         """Pids of main processes that we started and have not reaped."""
+        self._abandoned_s = abandoned_s
+        self._dead: dict[Identity, float] = {}
+        """Dead children in our own session, and since when we know of them."""
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Until cancelled, take in orphans below us and reap them when they end."""
         proc.become_subreaper()
         with open_signal_receiver(signal.SIGCHLD) as signals:
             task_status.started()
-            async for _ in signals:
+            while True:
+                with move_on_after(self._abandoned_s if self._dead else math.inf):
+                    await anext(signals)
                 self._reap_orphans()
                 await sleep(_REAP_EVERY_S)  # one look for many ends
 
@@ -51,31 +68,66 @@ class ProcessDriver:
         cannot come between the process and our knowledge of it.
         """
         marker = Marker(self._instance, launch.service, launch.replica)
-        popen = spawn(launch, marker.env)
+        named = launch.user is not None or launch.group is not None
+        who = await to_thread.run_sync(account, launch) if named else None
+        if entry.is_needed(launch):
+            return await self._enter(launch, marker, who)
+        return self._own(launch, marker, spawn(launch, marker.env, who))
+
+    async def _enter(
+        self, launch: Launch, marker: Marker, who: Account | None
+    ) -> "ProcessInstance":
+        group = None if launch.limits is None else self._groups.make(launch, launch.limits)
+        main: int | None = None
+        try:
+            begun = entry.Entry(launch, marker.env, who, group).begin()
+            main = begun.popen.pid
+            self._mains.add(main)
+            await begun.finish()
+        except BaseException:
+            if main is not None:
+                self._mains.discard(main)
+            if group is not None:
+                await group.remove()
+            raise
+        return self._own(launch, marker, begun.popen, group)
+
+    def _own(
+        self,
+        launch: Launch,
+        marker: Marker,
+        popen: "subprocess.Popen[bytes]",
+        group: Group | None = None,
+    ) -> "ProcessInstance":
         self._mains.add(popen.pid)
         # An unreaped child always has a start time, except where there is no /proc.
         identity = proc.identify(popen.pid) or Identity(popen.pid, 0)
         tree = Tree(marker, identity, held=True, others=lambda: self._mains)
-        return ProcessInstance(launch, tree, popen=popen, on_reaped=self._mains.discard)
+        return ProcessInstance(
+            launch, tree, popen=popen, group=group, on_reaped=self._mains.discard
+        )
 
     async def adopt(self, launch: Launch, identity: Identity) -> "ProcessInstance | None":
         """See Driver."""
         if not proc.is_alive(identity):
             return None
         marker = Marker(self._instance, launch.service, launch.replica)
-        return ProcessInstance(launch, self._foreign(marker, identity))
+        group = self._groups.of(identity.pid)
+        return ProcessInstance(launch, self._foreign(marker, identity), group=group)
 
     async def reap(self, remains: Remains) -> bool:
         """See Driver."""
         marker = Marker(self._instance, remains.service, remains.replica)
         tree = self._foreign(marker, remains.identity)
-        if proc.is_alive(remains.identity):
+        is_alive = proc.is_alive(remains.identity)
+        found = self._groups.of(remains.identity.pid) if is_alive else None
+        group = found or self._groups.named(remains.service, remains.replica)
+        if is_alive:
             ended = partial(gone, remains.identity)
             await _ask(tree, ended, remains.stop_signal, remains.stop_grace_s)
-            await tree.kill()
-            bury([remains.identity])
-            return True
-        return await tree.kill() > 0
+        killed = await tree.kill()
+        bury([remains.identity])
+        return await _remove(group) + killed > 0 or is_alive
 
     async def sweep(self, kept: Collection[tuple[str, int]]) -> int:
         """See Driver."""
@@ -87,7 +139,7 @@ class ProcessDriver:
                 break
             killed.update(found)
             bury(found)
-        return len(killed)
+        return len(killed) + await self._groups.sweep(kept)
 
     def _carriers(self, kept: set[bytes]) -> list[Identity]:
         instance = f"{INSTANCE}={self._instance}".encode()
@@ -105,14 +157,22 @@ class ProcessDriver:
     def _reap_orphans(self) -> None:
         """Reap dead children that nobody here started.
 
-        Programs our own libraries run stay in our session; they are theirs to wait for.
+        Programs our own libraries run stay in our session; they are theirs to wait for. But so
+        does what such a program left behind: a dead one that nobody waits for is taken for that.
         """
         session = os.getsid(0)
+        dead: dict[Identity, float] = {}
         for pid in proc.children(os.getpid()):
             found = None if pid in self._mains else proc.stat(pid)
-            if found is not None and found.zombie and found.session != session:
-                with suppress(ChildProcessError):
-                    os.waitpid(pid, os.WNOHANG)
+            if found is None or not found.zombie:
+                continue
+            since_s = self._dead.get(found.identity, current_time())
+            if found.session == session and current_time() - since_s < self._abandoned_s:
+                dead[found.identity] = since_s
+                continue
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        self._dead = dead
 
 
 class ProcessInstance:
@@ -124,11 +184,13 @@ class ProcessInstance:
         tree: Tree,
         *,
         popen: "subprocess.Popen[bytes] | None" = None,
+        group: Group | None = None,
         on_reaped: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._launch = launch
         self._tree = tree
         self._popen = popen
+        self._group = group
         self._on_reaped = on_reaped
         self._ended = Event()
         self._exit = Exit(None, None)
@@ -159,6 +221,7 @@ class ProcessInstance:
         if not self._ended.is_set():
             await _ask(self._tree, self._ended.wait, launch.stop_signal, launch.stop_grace_s)
         await self._tree.kill()
+        await _remove(self._group)
         with move_on_after(_UNKILLABLE_S):
             await self._ended.wait()
         if not self._ended.is_set():
@@ -189,6 +252,10 @@ async def _ask(
         await ended()
         while others := tree.group():
             await gone(others[0].identity)
+
+
+async def _remove(group: Group | None) -> int:
+    return 0 if group is None else await group.remove()
 
 
 def _decode(pid: int) -> Exit:

@@ -10,18 +10,21 @@ from pathlib import Path
 from shutil import which
 
 from intertie.drivers import Launch
+from intertie.drivers.who import Account
 from intertie.errors import DriverError
 
 _LOG_MODE = 0o640
 
 
-def spawn(launch: Launch, marker: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+def spawn(
+    launch: Launch, marker: Mapping[str, str], who: Account | None = None
+) -> "subprocess.Popen[bytes]":
     """Start the program in a session of its own. Raises DriverError.
 
-    No code of ours runs between fork and exec, so that Python can use vfork: a millisecond,
-    however large the daemon is.
+    No code of ours runs between fork and exec, so that Python can use vfork (unless the user
+    changes): a millisecond, however large the daemon is. For what needs such code see `entry`.
     """
-    with _log(launch, launch.stdout) as out, _log(launch, launch.stderr) as err:
+    with log(launch, launch.stdout) as out, log(launch, launch.stderr) as err:
         try:
             return subprocess.Popen(  # the caller owns the process
                 launch.argv,
@@ -32,30 +35,44 @@ def spawn(launch: Launch, marker: Mapping[str, str]) -> "subprocess.Popen[bytes]
                 stderr=err,
                 start_new_session=True,
                 close_fds=True,
+                user=None if who is None else who.uid,
+                group=None if who is None else who.gid,
+                extra_groups=None if who is None else who.groups,
+                umask=-1 if launch.umask is None else launch.umask,
             )
         except (OSError, ValueError) as exc:
-            raise _refusal(launch, _why(launch, exc)) from exc
+            if who is not None and isinstance(exc, OSError) and exc.filename is None:
+                raise refusal(launch, not_become(exc.strerror)) from exc
+            raise refusal(launch, why_not_run(launch, exc)) from exc
 
 
 @contextmanager
-def _log(launch: Launch, path: Path) -> Iterator[int]:
+def log(launch: Launch, path: Path) -> Iterator[int]:
+    """The file open for appending. Raises DriverError."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, flags, _LOG_MODE)
     except OSError as exc:
-        raise _refusal(launch, f"its log {path} cannot be opened: {exc.strerror}") from exc
+        raise refusal(launch, f"its log {path} cannot be opened: {exc.strerror}") from exc
     try:
         yield file
     finally:
         os.close(file)
 
 
-def _refusal(launch: Launch, why: str) -> DriverError:
+def refusal(launch: Launch, why: str) -> DriverError:
+    """To be raised."""
     return DriverError(f"cannot start service {launch.service!r}: {why}", service=launch.service)
 
 
-def _why(launch: Launch, exc: OSError | ValueError) -> str:
+def not_become(reason: str | None) -> str:
+    """What to say when the kernel does not let us change the user."""
+    return f"the kernel does not let it have its user and groups: {reason}; see user and group"
+
+
+def why_not_run(launch: Launch, exc: OSError | ValueError) -> str:
+    """What to say when the program could not be executed."""
     if isinstance(exc, ValueError):
         return f"its command or environment is not usable: {exc}"
     if not launch.cwd.is_dir():
@@ -66,8 +83,8 @@ def _why(launch: Launch, exc: OSError | ValueError) -> str:
         found = which(program, path=launch.env.get("PATH", ""))
         if found is None:
             return _not_found(program, launch.env.get("PATH", ""))
-        return _not_run(Path(found), exc)
-    return _not_run(launch.cwd / program, exc)
+        return _not_run(launch, Path(found), exc)
+    return _not_run(launch, launch.cwd / program, exc)
 
 
 def _not_found(program: str, path: str) -> str:
@@ -76,7 +93,7 @@ def _not_found(program: str, path: str) -> str:
     return f"program {program!r} is not found in PATH ({path or 'which is empty'})"
 
 
-def _not_run(path: Path, exc: OSError) -> str:
+def _not_run(launch: Launch, path: Path, exc: OSError) -> str:
     if not path.exists():
         return f"program {path} does not exist"
     if path.is_dir():
@@ -87,4 +104,5 @@ def _not_run(path: Path, exc: OSError) -> str:
         return f"the interpreter named in the first line of {path} does not exist"
     if exc.errno == errno.ENOEXEC:
         return f"{path} is not a program for this machine (a script needs a line like #!/bin/sh)"
-    return f"{path}: {exc.strerror}"
+    asked = launch.user is not None and exc.errno == errno.EACCES
+    return f"{path}: {exc.strerror}" + (f" for user {launch.user!r}" if asked else "")

@@ -7,7 +7,10 @@ from functools import cache
 from pathlib import Path
 
 from intertie.errors import GatewayError
-from intertie.suite.model import Gateway, Healthcheck, Restart, Service
+from intertie.suite.health import Healthcheck
+from intertie.suite.model import Gateway
+from intertie.suite.restart import Restart
+from intertie.suite.service import Service
 
 GATEWAY = "gateway"
 
@@ -17,6 +20,11 @@ _MACHINES = "Linux (x86-64, arm64; glibc) and macOS 15 or newer (Apple silicon)"
 _OLDEST = (1, 40)
 """The configuration made here uses what this version brought."""
 _VERSION_S = 10.0
+# The binary asks the kernel for SIGTERM when its parent dies: a killed daemon would take it along.
+# So its parent is a shell, which outlives the daemon, and passes on signals and the exit code.
+_SHELL = """"$@" & pid=$!; trap 'kill -TERM $pid' TERM INT
+while kill -0 $pid 2>/dev/null; do wait $pid; code=$?; done; exit $code"""
+_PARENT = ("/bin/sh", "-c", _SHELL, "envoy")
 
 
 @cache
@@ -38,6 +46,7 @@ def envoy_path(chosen: Path | None = None) -> Path:
 def gateway_service(gateway: Gateway, folder: Path, *, envoy: Path | None = None) -> Service:
     """Envoy as a service that runs in `folder`, where `bootstrap.json` lies."""
     command = (
+        *_PARENT,
         str(envoy_path(envoy)),
         "--config-path",
         "bootstrap.json",

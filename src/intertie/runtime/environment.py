@@ -10,10 +10,10 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from intertie.drivers import Launch
+from intertie.drivers import Launch, Limits
 from intertie.errors import DriverError
 from intertie.runtime.logs import Source, log_path
-from intertie.suite.model import Service
+from intertie.suite.service import Service
 
 _INHERITED = frozenset(
     {
@@ -31,7 +31,24 @@ _INHERITED = frozenset(
 )
 _VARIABLE = re.compile(r"\$?\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 # A change of one of these needs a new process; of the others, only of how we treat it.
-_MAKES_THE_PROCESS = frozenset({"command", "working_dir", "environment", "env_file", "port"})
+_MAKES_THE_PROCESS = frozenset(
+    {
+        "command",
+        "working_dir",
+        "environment",
+        "env_file",
+        "port",
+        "on_demand",
+        "user",
+        "group",
+        "umask",
+        "ulimits",
+        "mem_limit",
+        "cpus",
+        "pids_limit",
+        "tty",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +62,8 @@ class Surroundings:
     logs: Path
     data: Path
     """Given to each as INTERTIE_DATA."""
+    sockets: Path
+    """Where services that notify find their sockets."""
     env: Mapping[str, str]
     """What every service inherits: see `inherited`."""
     resolve: Callable[[str], str]
@@ -92,6 +111,11 @@ def make_launch(
         stderr=log_path(place.logs, Source(name, index, "err")),
         stop_signal=signal.Signals[spec.stop_signal],
         stop_grace_s=spec.stop_grace_period,
+        user=spec.user,
+        group=spec.group,
+        umask=None if spec.umask is None else int(spec.umask, 8),
+        ulimits={name: (limit.soft, limit.hard) for name, limit in spec.ulimits.items()},
+        limits=_limits(spec),
     )
 
 
@@ -107,6 +131,11 @@ def expand(word: str, env: Mapping[str, str]) -> str:
         return env.get(match[1], match[0])
 
     return _VARIABLE.sub(replace, word)
+
+
+def _limits(spec: Service) -> Limits | None:
+    wanted = (spec.mem_limit, spec.cpus, spec.pids_limit)
+    return Limits(*wanted) if any(each is not None for each in wanted) else None
 
 
 def _environment(

@@ -67,6 +67,25 @@ class Ledger:
         with suppress(OSError):
             self._path(service, replica).unlink()
 
+    def note_stopped(self, service: str, *, stopped: bool = True) -> None:
+        """Remember that somebody stopped the service on request, or that this is over."""
+        path = self._folder / f"{service}.stopped"
+        with suppress(OSError):  # at worst it is started again with the next daemon
+            if stopped:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                path.touch()
+            else:
+                path.unlink()
+
+    def stopped(self) -> set[str]:
+        """The services somebody stopped on request."""
+        return {path.stem for path in self._folder.glob("*.stopped")}
+
+    def forget_stopped(self) -> None:
+        """All was stopped together: nothing of it was for good."""
+        for service in self.stopped():
+            self.note_stopped(service, stopped=False)
+
     def entries(self) -> list[Entry]:
         """What is remembered of this boot; what is not readable is left out."""
         return sorted(self._read(), key=lambda entry: (entry.service, entry.replica))

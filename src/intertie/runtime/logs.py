@@ -87,33 +87,46 @@ class LogReader:
 
     @asynccontextmanager
     async def follow(
-        self, services: Sequence[str], replica: int | None = None, *, lines: int = 0
+        self,
+        services: Sequence[str],
+        replica: int | None = None,
+        *,
+        lines: int = 0,
+        until: Callable[[], bool] = lambda: False,
     ) -> AsyncIterator[AsyncIterator[LogLine]]:
-        """Lines as they are written, of replicas that start later too; never ends by itself.
+        """Lines as they are written, of replicas that start later too.
 
-        Begins with the last `lines` lines of each file that exists already.
+        Begins with the last `lines` lines of each file that exists already. Ends once all is read
+        that was there when `until` had become true; never by itself otherwise.
         """
         taps: dict[Source, _Tap] = {}
         try:
             await to_thread.run_sync(self._open_new, taps, services, replica, lines)
-            yield self._lines(taps, services, replica)
+            yield self._lines(taps, services, replica, until)
         finally:
             for tap in taps.values():
                 tap.close()
 
     async def _lines(
-        self, taps: "dict[Source, _Tap]", services: Sequence[str], replica: int | None
+        self,
+        taps: "dict[Source, _Tap]",
+        services: Sequence[str],
+        replica: int | None,
+        until: Callable[[], bool],
     ) -> AsyncIterator[LogLine]:
         pause_s = _POLL_FIRST_S
         while True:
+            is_over = until()  # asked before reading: what was there by then is handed out
+            await to_thread.run_sync(self._open_new, taps, services, replica, None)
             found = await to_thread.run_sync(self._read, taps)
             for line in found:
                 yield line
             # While lines flow, read on; the poll slows down only for services that are silent.
             pause_s = _POLL_FIRST_S if found else min(pause_s * _POLL_GROWTH, _POLL_LAST_S)
+            if is_over and not found:
+                return
             if not found:
                 await sleep(pause_s)
-            await to_thread.run_sync(self._open_new, taps, services, replica, None)
 
     def _tail(self, service: str, replica: int | None, lines: int) -> list[LogLine]:
         found: list[LogLine] = []

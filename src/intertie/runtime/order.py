@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 from anyio import Event, create_task_group
 
-from intertie.errors import ChangeError, IntertieError
+from intertie.errors import ChangeError, IntertieError, NeedError
 from intertie.plan import Step
 from intertie.runtime.change import Progress
-from intertie.suite.model import Service
+from intertie.suite.service import Service
 
 
 async def in_order(
@@ -59,6 +59,12 @@ class Report:
         self._progress = progress or _nobody
         self.failed: dict[str, str] = {}
         """By service; in the order they failed."""
+        self._roots: dict[str, str] = {}
+        """Of services that failed only because another one did: that other one."""
+
+    def root(self, name: str) -> str:
+        """The service to look at when this one failed."""
+        return self._roots.get(name, name)
 
     @contextmanager
     def step(self, step: Step) -> Iterator[None]:
@@ -66,6 +72,10 @@ class Report:
         self._progress(step, "doing")
         try:
             yield
+        except NeedError as exc:
+            self._roots[step.service] = exc.root
+            self.failed[step.service] = str(exc)
+            self._progress(step, "failed", str(exc))
         except IntertieError as exc:
             self.failed[step.service] = str(exc)
             self._progress(step, "failed", str(exc))
@@ -73,9 +83,19 @@ class Report:
             self._progress(step, "done")
 
     def conclude(self) -> None:
-        """Raises ChangeError with every failure, when there is one."""
-        if self.failed:
-            raise ChangeError("\n".join(self.failed.values()))
+        """Raises ChangeError with every failure, when there is one.
+
+        Those that failed because of one of the others are only named.
+        """
+        waiting: dict[str, list[str]] = {}
+        for name, root in self._roots.items():
+            if root in self.failed:
+                waiting.setdefault(root, []).append(name)
+        told = {name for names in waiting.values() for name in names}
+        lines = [why for name, why in self.failed.items() if name not in told]
+        lines += [f"not started, as they need {r!r}: {', '.join(n)}" for r, n in waiting.items()]
+        if lines:
+            raise ChangeError("\n".join(lines))
 
 
 def _nobody(step: Step, status: object, error: str | None = None) -> None:

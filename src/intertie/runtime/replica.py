@@ -8,7 +8,9 @@ from anyio import CancelScope, Event, current_time, sleep
 from anyio.abc import TaskGroup
 
 from intertie.drivers import Instance, Launch
-from intertie.errors import IntertieError
+from intertie.drivers.listen import Listener
+from intertie.drivers.terminal import Terminal
+from intertie.errors import IntertieError, NeedError
 from intertie.event import ServiceFailed
 from intertie.plan import State
 from intertie.runtime.backoff import Backoff
@@ -17,7 +19,7 @@ from intertie.runtime.logs import Source
 from intertie.runtime.ports import is_free, require_free
 from intertie.runtime.run import End, Run, Tools
 from intertie.runtime.standing import Standing
-from intertie.suite.model import Service
+from intertie.suite.service import Service
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +27,14 @@ _RUNS_TO_START = 5
 """A start on request is called failed after this many runs that ended before ready."""
 
 
+Needs = Callable[[Service], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Links:
     """What a replica must know of the others."""
 
-    needs: Callable[[Service], Awaitable[None]]
+    needs: Needs
     """Returns once the conditions of `depends_on` are met; IntertieError when they cannot be."""
     urls: Callable[[], Mapping[str, str]]
     """Of all services that have a port, by name."""
@@ -50,10 +55,21 @@ class ReplicaLife:
         """Of its log files before the last run."""
         self._tools = tools
         self._links = links
+        self.needed: NeedError | None = None
+        """Why it failed, when that was because of another service."""
+        self.log_is_ready = False
+        """Whether the present process wrote its `ready_log_line`."""
+        self._listener: Listener | None = None
+        self._terminal: Callable[[], Terminal | None] = lambda: None
         self._port_is_bad = False
         self._scope = CancelScope()
         self._over = Event()
         self._over.set()
+
+    @property
+    def terminal(self) -> Terminal | None:
+        """That of the present process, if it has one."""
+        return self._terminal()
 
     @property
     def is_active(self) -> bool:
@@ -79,10 +95,13 @@ class ReplicaLife:
             self._tools.ports.give_back(self.standing.port)
         self.standing.port = None
 
-    def begin(self, group: TaskGroup, spec: Service) -> None:
-        """Live in a task of `group`, until `end` or until it is not to be started again."""
+    def begin(self, group: TaskGroup, spec: Service, *, alone: bool = False) -> None:
+        """Live in a task of `group`, until `end` or until it is not to be started again.
+
+        `alone` does not wait for what the service depends on.
+        """
         self._renew(State.WAITING, "waiting for what it depends on")
-        group.start_soon(self._live, spec, None, self._scope)
+        group.start_soon(self._live, spec, None if alone else self._links.needs, self._scope)
 
     def adopt(
         self, group: TaskGroup, spec: Service, instance: Instance, *, port: int | None
@@ -93,7 +112,7 @@ class ReplicaLife:
         if port is not None:
             self._tools.ports.claim(port)
         self._renew(State.STARTING, "taken over from an earlier daemon")
-        group.start_soon(self._live, spec, instance, self._scope)
+        group.start_soon(self._live, spec, None, self._scope, instance)
 
     async def end(self) -> None:
         """Stop; return when every process of it is gone. Raises IntertieError if one stays."""
@@ -124,15 +143,27 @@ class ReplicaLife:
         self._scope = CancelScope()
         self.was_ready = False
         self.trouble = None
-        self.standing.restarts = 0
-        self.standing.enter(state, reason)
+        self.needed = None
+        self.standing.begin(state, reason)
 
-    async def _live(self, spec: Service, adopted: Instance | None, scope: CancelScope) -> None:
+    async def _live(
+        self,
+        spec: Service,
+        needs: Needs | None,
+        scope: CancelScope,
+        adopted: Instance | None = None,
+    ) -> None:
         try:
             with scope:
+                if needs is not None:
+                    await needs(spec)
                 await self._keep_running(spec, adopted)
             if scope.cancelled_caught:
                 self.standing.enter(State.STOPPED, "stopped on request")
+        except NeedError as exc:
+            self.needed = exc
+            self.trouble = str(exc)
+            self._fail(f"it needs {exc.root!r}, {exc.cause}")
         except IntertieError as exc:
             self.trouble = str(exc)
             self._fail(str(exc))
@@ -140,27 +171,50 @@ class ReplicaLife:
             log.exception("replica failed by a fault", extra={"service": self.standing.service})
             self._fail("an internal fault; see the daemon's log")
         finally:
+            self._close_listener()
             self._over.set()
             self._links.changed()
 
     async def _keep_running(self, spec: Service, adopted: Instance | None) -> None:
-        if adopted is None:
-            await self._links.needs(spec)
         backoff = Backoff(spec.restart, self._tools.rng)
         began_s = current_time()
         while True:
+            if spec.on_demand is not None and adopted is None:
+                await self._be_asked_for(spec)
+            run_s = current_time()
             end = await self._run(spec, adopted)
             adopted = None
-            wait_s = backoff.after_end(ok=end.ok, at_s=current_time())
+            if end.how == "idle":
+                continue
+            now_s = current_time()
+            wait_s = _wait_s(backoff, spec, end, at_s=now_s, ran_s=now_s - run_s)
             if wait_s is None:
                 self._settle(end)
                 return
-            self._judge_start(spec, end, current_time() - began_s)
+            self._judge_start(spec, end, now_s - began_s)
             if not end.ok:
                 self._announce_failure(end.why, wait_s)
             self.standing.restarts += 1
             self.standing.enter(State.BACKOFF, end.why)
             await sleep(wait_s)
+
+    async def _be_asked_for(self, spec: Service) -> None:
+        """Hold the port open and return when somebody connects."""
+        listener = self._listener
+        if listener is None:
+            await self._ready_port(spec)
+            port = self.standing.port
+            if port is None:
+                raise ValueError("starting by a connection needs a port")
+            listener = self._listener = Listener(port, service=self.standing.service)
+        self._note_ready()
+        self.standing.enter(State.LISTENING, "waiting for a connection")
+        await listener.wait_connection()
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+        self._listener = None
 
     async def _run(self, spec: Service, adopted: Instance | None) -> End:
         run = Run(
@@ -169,12 +223,16 @@ class ReplicaLife:
             self._tools,
             asked=lambda: self._scope.cancel_called,
             on_ready=self._note_ready,
+            on_log_ready=self._note_log_ready,
         )
+        self.log_is_ready = False
+        self._terminal = lambda: run.terminal
         try:
             if adopted is None:
                 self.standing.enter(State.STARTING, "starting")
-                await self._ready_port(spec)
-            end = await run.live(self.launch(spec), adopted)
+                if self._listener is None:
+                    await self._ready_port(spec)
+            end = await run.live(self.launch(spec), adopted, self._listener)
         except IntertieError as exc:
             if self.standing.pid is not None:
                 raise  # it could not be stopped: there must not be a second one
@@ -182,6 +240,7 @@ class ReplicaLife:
             return End(ok=False, why=str(exc))
         finally:
             self.log_sizes = run.log_sizes
+            self._terminal = lambda: None
         self._port_is_bad = not end.was_ready
         return end
 
@@ -200,6 +259,10 @@ class ReplicaLife:
     def _note_ready(self) -> None:
         self.was_ready = True
         self.trouble = None
+
+    def _note_log_ready(self) -> None:
+        self.log_is_ready = True
+        self._links.changed()
 
     def _judge_start(self, spec: Service, end: End, since_begin_s: float) -> None:
         """Whoever waits for the first start learns when it goes badly."""
@@ -231,3 +294,16 @@ class ReplicaLife:
             retry_in_s=retry_in_s,
         )
         self._tools.hub.publish(payload, self.standing.service)
+
+
+def _wait_s(
+    backoff: Backoff, spec: Service, end: End, *, at_s: float, ran_s: float
+) -> float | None:
+    """Seconds until the next start, None when there is none."""
+    if end.how == "due":
+        return 0.0
+    when = spec.restart.when
+    is_declared = when.unhealthy or when.memory is not None or when.cpu is not None
+    # A service on demand starts again with the next connection; that is no hot loop either.
+    forced = (end.how == "forced" and is_declared) or (end.ok and spec.on_demand is not None)
+    return backoff.after_end(ok=end.ok, at_s=at_s, ran_s=ran_s, forced=forced)

@@ -1,24 +1,30 @@
 """One service: all its replicas, and what can be asked of them together."""
 
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Literal, assert_never
+from contextlib import suppress
+from typing import assert_never
 
-from anyio import Event, create_task_group
+from anyio import CancelScope, Event, create_task_group
 from anyio.abc import TaskGroup
 
-from intertie.drivers import Instance
-from intertie.errors import ChangeError, DriverError, IntertieError
+from intertie.drivers import Instance, Launch
+from intertie.errors import ChangeError, DriverError, IntertieError, NeedError
 from intertie.plan import ServiceStatus, State
 from intertie.runtime.logs import LogLine
 from intertie.runtime.replica import Links, ReplicaLife
 from intertie.runtime.run import Tools
-from intertie.suite.model import Service
+from intertie.runtime.standing import Standing
+from intertie.suite.service import Condition, Dependency, Service
 
-Condition = Literal["service_started", "service_healthy", "service_completed_successfully"]
 Needs = Callable[[str, Service], Awaitable[None]]
 Urls = Callable[[], Mapping[str, str]]
 
 _LAST_LINES = 10
+_OF_A_RUNNING_ONE: Mapping[Condition, str] = {
+    "service_healthy": "healthy",
+    "service_log_ready": "log-ready",
+}
 
 
 class ServiceLife:
@@ -38,6 +44,11 @@ class ServiceLife:
         self._fit()
 
     @property
+    def standings(self) -> Sequence[Standing]:
+        """Of its replicas, by index."""
+        return [life.standing for life in self._lives]
+
+    @property
     def is_active(self) -> bool:
         """Whether any replica lives."""
         return any(life.is_active for life in self._lives)
@@ -53,6 +64,12 @@ class ServiceLife:
         return all(
             _has_begun_well(life) and (life.is_active or life.standing.state is State.COMPLETED)
             for life in self._lives
+        )
+
+    async def settled(self) -> None:
+        """Return once every replica that lives was ready, or has ended."""
+        await self._until(
+            lambda: all(_has_begun_well(life) or not life.is_active for life in self._lives)
         )
 
     def status(self) -> ServiceStatus:
@@ -71,14 +88,17 @@ class ServiceLife:
         self._bell.set()
         self._bell = Event()
 
-    def begin(self, group: TaskGroup) -> int:
-        """Start every replica that does not live; the number to wait with (see `started`)."""
+    def begin(self, group: TaskGroup, *, alone: bool = False) -> int:
+        """Start every replica that does not live; the number to wait with (see `started`).
+
+        `alone` starts them whatever they depend on.
+        """
         if not self.is_wanted:
             self.is_wanted = True
             self._will += 1
         for life in self._lives:
             if not life.is_active:
-                life.begin(group, self.spec)
+                life.begin(group, self.spec, alone=alone)
         return self._will
 
     async def started(
@@ -86,7 +106,8 @@ class ServiceLife:
     ) -> None:
         """Return when every replica is ready or completed.
 
-        Raises ChangeError when one fails, `blocked` tells a reason, or somebody wanted otherwise.
+        Raises ChangeError when one fails, `blocked` names a service that did, or somebody wanted
+        otherwise.
         """
         for life in list(self._lives):
             if life.is_ending:
@@ -108,27 +129,63 @@ class ServiceLife:
         """
         will = self._new_will(spec)
         kept = self._lives[: spec.replicas]
-        for life in kept:
-            await life.end()
-            self._begin(life, group, will)
-            await self._ready(life, will)
+        try:
+            if spec.update.order == "start-first" and self.is_active:
+                await self._add_one(group, will)
+            for life in kept:
+                await life.end()
+                self._begin(life, group, will)
+                await self._ready(life, will)
+        finally:
+            with CancelScope(shield=True):
+                await self._drop_surplus()
         await self._resize(group, will)
+
+    async def hold(self, group: TaskGroup) -> None:
+        """End every replica, and have it wait for what it depends on, as at a first start."""
+        will = self._will
+        await self._end(self._lives)
+        if self._will == will:
+            for life in self._lives:
+                self._begin(life, group, will)
+
+    def signal(self, number: int) -> None:
+        """Send it to the main process of every replica that has one."""
+        for life in self._lives:
+            if life.standing.pid is not None:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(life.standing.pid, number)
 
     async def resize(self, group: TaskGroup, spec: Service) -> None:
         """Have as many replicas as `spec` says; the others are not touched."""
         await self._resize(group, self._new_will(spec))
 
-    async def meet(self, condition: Condition, dependent: str) -> None:
-        """Return once the condition holds. Raises ChangeError when it no longer can."""
-        await self._until(lambda: self._meets(condition) or self._never(condition) is not None)
-        why = None if self._meets(condition) else self._never(condition)
-        if why is not None:
-            raise ChangeError(f"cannot start service {dependent!r}: it needs {self.name!r}, {why}")
+    async def meet(self, need: Dependency, dependent: str) -> None:
+        """Return once the condition holds. Raises ChangeError when it no longer can.
+
+        Where this service is not required, returns then, too.
+        """
+
+        def is_in_vain() -> bool:
+            if self._never(need.condition) is not None:
+                return True
+            return not need.required and not self.is_active
+
+        await self._until(lambda: self.meets(need.condition) or is_in_vain())
+        why = None if self.meets(need.condition) else self._never(need.condition)
+        if why is not None and need.required:
+            root, cause = why
+            told = f"cannot start service {dependent!r}: it needs {root!r}, {cause}"
+            raise NeedError(told, root=root, cause=cause)
 
     def adopt(self, group: TaskGroup, index: int, instance: Instance, *, port: int | None) -> None:
         """Go on with a process that runs already."""
         self.is_wanted = True
         self._lives[index].adopt(group, self.spec, instance, port=port)
+
+    def launch(self) -> Launch:
+        """How its first replica would be started now. Raises IntertieError."""
+        return self._lives[0].launch(self.spec)
 
     def life(self, index: int) -> ReplicaLife | None:
         """The replica with this index."""
@@ -158,21 +215,38 @@ class ServiceLife:
         if _has_begun_well(life):
             return
         self._require(will)
+        if life.needed is not None:
+            raise life.needed
         if life.trouble is not None:
             raise ChangeError(life.trouble + await self._last_words(life))
-        raise ChangeError(f"cannot start service {self.name!r}: {blocked()}")
+        root = blocked() or ""
+        cause = "which could not be started"
+        told = f"cannot start service {self.name!r}: it needs {root!r}, {cause}"
+        raise NeedError(told, root=root, cause=cause)
 
     async def _resize(self, group: TaskGroup, will: int) -> None:
-        surplus = self._lives[self.spec.replicas :]
-        await self._end(surplus)
+        await self._drop_surplus()
         self._require(will)
-        for life in surplus:
-            life.release_port()
-            self._lives.remove(life)
         for life in self._fit():
             self._begin(life, group, will)
             await self._ready(life, will)
         self._reported = self.spec
+
+    async def _add_one(self, group: TaskGroup, will: int) -> None:
+        """Run one replica more than wanted, until the surplus is dropped."""
+        life = ReplicaLife(self.name, len(self._lives), self._tools, self._links)
+        life.reserve_port(self.spec)
+        self._lives.append(life)
+        self._begin(life, group, will)
+        await self._ready(life, will)
+
+    async def _drop_surplus(self) -> None:
+        surplus = self._lives[self.spec.replicas :]
+        await self._end(surplus)
+        for life in surplus:
+            if life in self._lives:
+                life.release_port()
+                self._lives.remove(life)
 
     async def _end(self, lives: Sequence[ReplicaLife]) -> None:
         failed: list[str] = []
@@ -211,29 +285,38 @@ class ServiceLife:
         if self._will != will:
             raise ChangeError(f"cannot go on with {self.name!r}: a later change took over")
 
-    def _meets(self, condition: Condition) -> bool:
+    def meets(self, condition: Condition) -> bool:
+        """Whether it is true of every replica now."""
         states = {life.standing.state for life in self._lives}
         match condition:
             case "service_started":
                 return all(
-                    life.standing.pid is not None or life.standing.state is State.COMPLETED
+                    life.standing.pid is not None
+                    or life.standing.state in {State.COMPLETED, State.LISTENING}
                     for life in self._lives
                 )
             case "service_healthy":
-                return states == {State.RUNNING}
+                return states <= {State.RUNNING, State.LISTENING}
+            case "service_log_ready":
+                return all(life.log_is_ready for life in self._lives)
+            case "service_completed":
+                return states <= {State.COMPLETED, State.FAILED}
             case "service_completed_successfully":
                 return states == {State.COMPLETED}
             case _:
                 assert_never(condition)
 
-    def _never(self, condition: Condition) -> str | None:
-        """Why the condition will not hold without a new start of this service."""
+    def _never(self, condition: Condition) -> tuple[str, str] | None:
+        """The service and the reason why the condition will not hold without a new start."""
         for life in self._lives:
             standing = life.standing
-            if standing.state is State.FAILED:
-                return f"which failed: {standing.reason}"
-            if standing.state is State.COMPLETED and condition == "service_healthy":
-                return f"which {standing.reason} and so is not healthy"
+            if life.needed is not None and standing.state is State.FAILED:
+                return life.needed.root, life.needed.cause
+            if standing.state is State.FAILED and condition != "service_completed":
+                return self.name, f"which failed: {standing.reason}"
+            if standing.state is State.COMPLETED and condition in _OF_A_RUNNING_ONE:
+                wish = _OF_A_RUNNING_ONE[condition]
+                return self.name, f"which {standing.reason} and so is not {wish}"
         return None
 
     async def _until(self, holds: Callable[[], bool]) -> None:

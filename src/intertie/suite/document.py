@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from intertie.errors import Fault
 from intertie.suite.interpolate import MissingError, Sources, expand
 from intertie.suite.merge import join, longhand, overlay, sweep
 from intertie.suite.nearest import did_you_mean
+from intertie.suite.output import output_of
 from intertie.suite.parse import MAX_BYTES, parse
 from intertie.suite.tree import Entry, Items, Keys, Place, Scalar, Table
 
@@ -29,7 +31,8 @@ class Documents:
     @property
     def sources(self) -> Sources:
         """What values of these files may refer to."""
-        return Sources(self.env, self.read_value)
+        run = partial(output_of, folder=self.folder, env=self.env)
+        return Sources(self.env, self.read_value, run)
 
     def open(self, path: Path) -> Table | None:
         """A file with all it includes, as the chosen environment sees it."""

@@ -8,8 +8,10 @@ from typing import TypeVar, cast
 from pydantic import ValidationError
 
 from intertie.errors import Fault
-from intertie.suite.model import Api, Gateway, Model, Route, Service
+from intertie.suite.model import Api, Gateway, Route
+from intertie.suite.service import Service
 from intertie.suite.tree import Keys, Places
+from intertie.suite.values import Model
 
 _M = TypeVar("_M", bound=Model)
 _STAND_INS: Mapping[type[Model], Mapping[str, object]] = {Service: {"command": "-"}}

@@ -8,9 +8,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from intertie.errors import Fault
-from intertie.suite.model import Model, Name, Service, Suite, UrlPath
+from intertie.suite.model import Suite
 from intertie.suite.nearest import did_you_mean, nearest
+from intertie.suite.service import Service
 from intertie.suite.tree import Keys, Places
+from intertie.suite.values import Model, Name, Umask, UrlPath
 
 MAX_SHOWN = 40
 FILE_KEYS: Mapping[type[Model], tuple[str, ...]] = {
@@ -54,6 +56,7 @@ def _pattern(alias: Any) -> str:
 
 _PATTERNS = {
     _pattern(Name): "expected a name of a-z, 0-9, `_`, `.` and `-`, at most 63 characters",
+    _pattern(Umask): "expected octal digits such as 022",
     _pattern(UrlPath): "expected a path that begins with / and has no spaces",
 }
 

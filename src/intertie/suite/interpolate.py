@@ -1,4 +1,4 @@
-"""`${env:X}`, `${file:path}` and `${secret:name}` inside values; `$${` is a literal `${`."""
+"""`${env:X}`, `${file:path}`, `${command:…}` and `${secret:name}` in values; `$${` is a `${`."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from intertie.suite.tree import Entry, Items, Keys, Node, Place, Scalar, Table
 _TOKEN = re.compile(r"\$\$\{|\$\{([^{}]*)(\}?)")
 _ENV = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::([-?])(.*))?", re.DOTALL)
 _SECRET = re.compile(secret.NAME)
-_KINDS = ("env", "file", "secret")
+_KINDS = ("command", "env", "file", "secret")
 
 
 class MissingError(Exception):
@@ -32,6 +32,8 @@ class Sources:
     env: Mapping[str, str]
     read_file: Callable[[str], str]
     """The text of a file given by its path; raises MissingError."""
+    run_command: Callable[[str], str]
+    """What a command prints; raises MissingError."""
 
 
 _Walk: TypeAlias = tuple[Sources, list[Fault]]
@@ -95,11 +97,14 @@ def _value(token: re.Match[str], kind: str, name: str, sources: Sources) -> str:
         return _variable(name, sources.env)
     if kind == "file":
         return sources.read_file(name)
+    if kind == "command":
+        return sources.run_command(name)
     close = nearest(kind, _KINDS)
     hint = f"write ${{env:{token[1]}}}, or $${{ for a literal ${{"
     if close is not None:
         hint = f"did you mean ${{{close}:{name}}}?"
-    raise MissingError(f"expected ${{env:…}}, ${{file:…}} or ${{secret:…}}, got {token[0]}", hint)
+    kinds = "${env:…}, ${file:…}, ${command:…} or ${secret:…}"
+    raise MissingError(f"expected {kinds}, got {token[0]}", hint)
 
 
 def _variable(name: str, env: Mapping[str, str]) -> str:

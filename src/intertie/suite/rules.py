@@ -8,8 +8,9 @@ from pathlib import Path
 from intertie.errors import Fault
 from intertie.suite import graph
 from intertie.suite.draft import Draft
-from intertie.suite.model import Route, Service
+from intertie.suite.model import Route
 from intertie.suite.nearest import did_you_mean
+from intertie.suite.service import Service
 from intertie.suite.tree import Keys
 
 RESERVED = ("api", "bus", "gateway")
@@ -41,10 +42,12 @@ def dependencies(draft: Draft) -> Iterator[Fault]:
         for other, dependency in service.depends_on.items():
             keys = ("services", name, "depends_on", other)
             if other not in draft.names:
-                yield _unknown(draft, keys, other)
+                if dependency.required:
+                    yield _unknown(draft, keys, other)
             elif other in draft.services:
                 yield from _condition(draft, keys, other, dependency.condition)
-                yield from _profiles(draft, keys, service, other)
+                if dependency.required:
+                    yield from _profiles(draft, keys, service, other)
 
 
 def _unknown(draft: Draft, keys: Keys, name: str) -> Fault:
@@ -60,8 +63,16 @@ def _condition(draft: Draft, keys: Keys, other: str, condition: str) -> Iterator
     ):
         why = f"`{other}` can never be service_healthy: it has no healthcheck"
         yield draft.fault(keys, why, f"give `{other}` one, or wait for service_started")
+    lacks_line = service.ready_log_line is None
+    if (
+        condition == "service_log_ready"
+        and lacks_line
+        and not draft.says("services", other, "ready_log_line")
+    ):
+        why = f"`{other}` can never be service_log_ready: it has no ready_log_line"
+        yield draft.fault(keys, why, f"give `{other}` one, or wait for service_started")
     forever = service.restart.policy in {"always", "unless-stopped"}
-    if condition == "service_completed_successfully" and forever:
+    if condition.startswith("service_completed") and forever:
         why = f"`{other}` never completes: its restart policy is {service.restart.policy}"
         yield draft.fault(keys, why)
 

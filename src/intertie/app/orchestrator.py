@@ -1,40 +1,35 @@
-"""The composition root: the one place that builds everything, and runs it."""
+"""The orchestrator: what starts first is loaded first.
+
+Services begin to start before the management API's framework is even imported: see `front`.
+"""
 
 import logging
 import os
 import signal
-import socket
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from ipaddress import ip_address
+from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
-from anyio import Event, create_task_group, open_signal_receiver
-from anyio.abc import TaskStatus
+from anyio import Event, create_task_group, move_on_after, open_signal_receiver, to_thread
+from anyio.abc import TaskGroup, TaskStatus
 
-from intertie.api.rest import create_app
-from intertie.api.server import ApiServer, bind
-from intertie.control import Actor, Control
-from intertie.control.changes import ChangeControl
-from intertie.control.events import EventControl
-from intertie.control.health import Health
-from intertie.control.logs import Logs
-from intertie.control.metrics import Metrics
-from intertie.control.services import Services
+from intertie.api.listen import bind
+from intertie.app.addresses import addresses
+from intertie.control.actor import Actor
 from intertie.control.suite import SuiteControl, Wanted
-from intertie.control.tokens import Tokens
 from intertie.drivers import proc
 from intertie.drivers.process import ProcessDriver
 from intertie.errors import ConflictError
-from intertie.gateway.controller import GatewayController
 from intertie.identity.api_key import ApiKey
-from intertie.identity.issuer import Issuer
 from intertie.plan import Replica, active
+from intertie.runtime.cascade import Cascade
 from intertie.runtime.change import Changes
 from intertie.runtime.daemon import Lock, log_to_stderr
 from intertie.runtime.engines import GATEWAY, gateway_service
@@ -42,19 +37,25 @@ from intertie.runtime.environment import Surroundings, inherited
 from intertie.runtime.folder import Daemon, StateFolder
 from intertie.runtime.hub import EventHub
 from intertie.runtime.ledger import Ledger
-from intertie.runtime.logs import LogReader, Source, log_path
+from intertie.runtime.logs import Source, log_path
 from intertie.runtime.ports import Ports
 from intertie.runtime.remains import reap_all
 from intertie.runtime.supervisor import Supervisor
 from intertie.store.sqlite import SqliteRecords
 from intertie.suite import load
-from intertie.suite.model import Jwt, Suite
+from intertie.suite.model import Suite
 from intertie.suite.secret import lookup, resolve
+
+if TYPE_CHECKING:
+    from intertie.gateway.controller import GatewayController
+    from intertie.identity.issuer import Issuer
 
 log = logging.getLogger(__name__)
 
 _THE_DAEMON = Actor("up", may_read=True, may_write=True)
-_LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
+_FRONT = "intertie.app.front"
+_HEAD_START_S = 0.3
+"""How long the first change has the processor to itself, if it takes so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,17 @@ class Settings:
     insecure_local: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """A running suite, for those who show it to the outside."""
+
+    orchestrator: "SuiteOrchestrator"
+    key: ApiKey
+    changes: Changes
+    suite: SuiteControl
+    addresses: Mapping[str, str]
+
+
 class SuiteOrchestrator:
     """One suite, running: the parts that live from the first moment to the last."""
 
@@ -77,17 +89,17 @@ class SuiteOrchestrator:
         self.folder = settings.folder
         self.folder.create()
         self.stopping = Event()
-        self._gateway_port: int | None = None
+        self.ledger = Ledger(self.folder.ledger)
+        self._gateway_port = self._port_of_a_running_gateway()
         self._first: Suite | None = None
         """As the daemon was started: what `_require_same_parts` compares with."""
         self.wanted = self.load()
         self.hub = EventHub(f"intertie/{self.wanted.suite.suite}", now=_now)
-        self.issuer = Issuer.open(self.folder.keys)
         self.driver = ProcessDriver(self.folder.instance())
         self.supervisor = Supervisor(
             self.driver,
             self.hub,
-            ledger=Ledger(self.folder.ledger),
+            ledger=self.ledger,
             surroundings=self._surroundings(),
             before_stop=self._drained,
         )
@@ -111,51 +123,55 @@ class SuiteOrchestrator:
             records = await stack.enter_async_context(SqliteRecords.open(self.folder.database))
             changes = Changes(records, self.hub, now=_now)
             listener = stack.enter_context(bind(*self._api_address()))
-            addresses = self._addresses(listener)
-            control = self._control(key, changes, addresses)
-            app = create_app(control, hosts=self._host_names())
+            found = addresses(self.wanted.suite, listener)
             async with create_task_group() as components:
-                await components.start(self.driver.run)
-                await components.start(changes.run)
-                await components.start(self.supervisor.run)
-                await self.supervisor.adopt_or_reap(self.wanted.services, "adopt")
-                if self.gateway is not None:
-                    await self.gateway.prepare()
-                    await components.start(self.gateway.run)
-                await components.start(ApiServer(app, listener).run)
-                first = await control.suite.apply(_THE_DAEMON, title="up")
-                task_status.started(self._announce(addresses, first))
+                await self._start_inner(components, changes)
+                suite = self._suite_control(changes)
+                first = await suite.up(_THE_DAEMON)
+                with move_on_after(_HEAD_START_S):
+                    await changes.wait(first)
+                front = await to_thread.run_sync(import_module, _FRONT)
+                inner = Inner(self, key, changes, suite, found)
+                await components.start(front.server(inner, listener).run)
+                task_status.started(self._announce(found, first))
                 await self.stopping.wait()
                 log.info("stopping")
                 await self.supervisor.stop(self.supervisor.snapshot().services)
+                self.ledger.forget_stopped()
                 components.cancel_scope.cancel()
 
-    def _control(self, key: ApiKey, changes: Changes, addresses: Mapping[str, str]) -> Control:
-        services = Services(self.supervisor, changes)
-        snapshot = self.supervisor.snapshot
-        return Control(
-            key=key,
-            open_reads=_is_loopback(self.wanted.suite.api.host),
-            open_writes=self.settings.insecure_local,
-            services=services,
-            suite=SuiteControl(
-                self.supervisor,
-                changes,
-                load=self.load,
-                set_routes=self._set_routes,
-                stop=self.stopping,
-            ),
-            changes=ChangeControl(changes, self.hub),
-            events=EventControl(self.hub),
-            logs=Logs(services, LogReader(self.folder.logs, ended=self._has_ended)),
-            health=Health(snapshot, lambda: addresses),
-            metrics=Metrics(snapshot),
-            tokens=Tokens(self.issuer, self._jwt),
+    async def _start_inner(self, components: TaskGroup, changes: Changes) -> None:
+        """Start what services need to live, and deal with what an earlier daemon left."""
+        await components.start(self.driver.run)
+        await components.start(changes.run)
+        await components.start(self.supervisor.run)
+        await components.start(Cascade(self.supervisor, changes, self.hub).run)
+        await self.supervisor.adopt_or_reap(self.wanted.services, self.wanted.suite.orphans)
+        if self.gateway is not None:
+            await self.gateway.prepare()
+            await components.start(self.gateway.run)
+
+    def _suite_control(self, changes: Changes) -> SuiteControl:
+        return SuiteControl(
+            self.supervisor,
+            changes,
+            load=self.load,
+            set_routes=self._set_routes,
+            stop=self.stopping,
         )
 
-    def _gateway(self) -> GatewayController | None:
+    @cached_property
+    def issuer(self) -> "Issuer":
+        """Signs the gateway's tokens. Made on first use: its library takes a while to load."""
+        from intertie.identity.issuer import Issuer
+
+        return Issuer.open(self.folder.keys)
+
+    def _gateway(self) -> "GatewayController | None":
         if self.wanted.suite.gateway is None:
             return None
+        from intertie.gateway.controller import GatewayController
+
         return GatewayController(
             self.wanted.suite,
             self.folder.envoy,
@@ -177,6 +193,11 @@ class SuiteOrchestrator:
                 "cannot move the management API of a running suite: run `intertie down`, then `up`"
             )
 
+    def _port_of_a_running_gateway(self) -> int | None:
+        """That of the Envoy which a killed daemon left: it is taken over, where it listens."""
+        found = (entry.port for entry in self.ledger.entries() if entry.service == GATEWAY)
+        return next(found, None)
+
     def _with_gateway_port(self, suite: Suite) -> Suite:
         """`auto` becomes one port for this daemon's life, so that clients keep their address."""
         if suite.gateway is None or suite.gateway.port != "auto":
@@ -193,6 +214,7 @@ class SuiteOrchestrator:
             folder=self.settings.file.parent,
             logs=self.folder.logs,
             data=self.folder.data,
+            sockets=self.folder.run,
             env=_with_own_programs(inherited(os.environ)),
             resolve=partial(resolve, find=find),
         )
@@ -205,30 +227,9 @@ class SuiteOrchestrator:
         if self.gateway is not None:
             await self.gateway.set_suite(suite)
 
-    def _has_ended(self, service: str, replica: int) -> bool:
-        return not self.supervisor.has_process(service, replica)
-
-    def _jwt(self) -> Jwt:
-        gateway = self.wanted.suite.gateway
-        return gateway.jwt if gateway else Jwt()
-
     def _api_address(self) -> tuple[str, int]:
         api = self.wanted.suite.api
         return api.host, 0 if api.port == "auto" else api.port
-
-    def _addresses(self, listener: socket.socket) -> Mapping[str, str]:
-        """Where a client on this machine finds the parts."""
-        host, port = listener.getsockname()[:2]
-        found = {"api": f"http://{_reachable(host)}:{port}"}
-        gateway = self.wanted.suite.gateway
-        if gateway is not None:
-            found = {"gateway": f"http://{_reachable(gateway.host)}:{gateway.port}", **found}
-        return found
-
-    def _host_names(self) -> list[str]:
-        """Host headers the API answers; all when it listens beyond this machine, with a key."""
-        host = self.wanted.suite.api.host
-        return _LOOPBACK_NAMES if _is_loopback(host) else ["*"]
 
     def _announce(self, addresses: Mapping[str, str], first_change: str) -> Daemon:
         own = proc.identify(os.getpid())
@@ -285,16 +286,3 @@ def _with_own_programs(env: Mapping[str, str]) -> Mapping[str, str]:
     """Programs of our own virtual environment are found first, as if it had been activated."""
     own = str(Path(sys.executable).parent)
     return {**env, "PATH": os.pathsep.join([own, env.get("PATH", os.defpath)])}
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _reachable(host: str) -> str:
-    """An address to connect to for an address to listen on."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
-    return f"[{name}]" if ":" in name else name

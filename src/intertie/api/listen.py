@@ -1,0 +1,24 @@
+"""The socket of the management API. Light: it is bound before the framework is loaded."""
+
+import socket
+
+from intertie.errors import DaemonError
+
+_BACKLOG = 512
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises DaemonError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as exc:
+        listener.close()
+        raise DaemonError(
+            f"cannot listen on {host}:{port} for the management API: {exc.strerror};"
+            " set `api: {port: …}` in the suite file, or `port: auto`"
+        ) from exc
+    return listener
