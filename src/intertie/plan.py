@@ -222,7 +222,7 @@ def _steps(name: str, now: ServiceStatus | None, wanted: Service) -> Iterator[St
     if count == 0:
         yield Step("start", name, ("not started",))
         return
-    if count != wanted.replicas:
+    if count != wanted.replicas and not _is_scaled_by_load(count, wanted):
         yield Step("scale", name, (f"replicas: {count} → {wanted.replicas}",))
     if not wanted.autostart:
         return
@@ -230,6 +230,11 @@ def _steps(name: str, now: ServiceStatus | None, wanted: Service) -> Iterator[St
     down = tuple(_reason(replica) for replica in kept if replica.state in _DOWN)
     if down:
         yield Step("start", name, down)
+
+
+def _is_scaled_by_load(count: int, wanted: Service) -> bool:
+    rule = wanted.autoscale
+    return rule is not None and rule.min <= count <= rule.max
 
 
 def _reason(replica: Replica) -> str:

@@ -148,3 +148,18 @@ def test_two_daemons_cannot_share_a_folder(bench: Bench) -> None:
 
     assert second.code == 1
     assert "another daemon runs there" in second.err
+
+
+def test_two_that_start_it_at_once_both_get_it(bench: Bench) -> None:
+    """One daemon is started; whoever is later, waits for it."""
+    bench.write(SUITE)
+    command = [sys.executable, "-m", "intertie", "up", "--detach"]
+
+    both = [
+        subprocess.Popen(command, cwd=bench.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    told = [each.communicate(timeout=60) for each in both]
+
+    assert [each.returncode for each in both] == [0, 0], told
+    assert sum("daemon" in each.cmdline() for each in bench.processes()) == 1

@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from tests.harness import Bench
 
 RUNS = int(os.environ.get("INTERTIE_RUNS", "4"))
-SERVICES = ("db", "api", "web")
+SERVICES = ("db", "mid", "web")
 NAMES = strategies.sampled_from(SERVICES)
 DELAYS = strategies.floats(min_value=0.0, max_value=0.6)
 SUITE = f"""
@@ -33,7 +33,7 @@ services:
     command: [sh, -c, '(setsid sh -c "trap : TERM; sleep 1000; sleep 1000" &); echo up; sleep 1000']
     ready_log_line: up
     restart: always
-  api:
+  mid:
     command: {sys.executable} -m http.server --bind 127.0.0.1 $(PORT)
     port: auto
     healthcheck: {{http: /, interval: 200ms}}
@@ -44,12 +44,12 @@ services:
     command: [sh, -c, 'trap "" TERM; sleep 1000 & wait; sleep 1000']
     replicas: 2
     port: auto
-    depends_on: [api]
+    depends_on: [mid]
     restart: {{policy: on-failure, max_attempts: 3}}
     stop_grace_period: 100ms
 gateway:
   port: auto
-  routes: [{{path: /, service: api, auth_required: false}}]
+  routes: [{{path: /, service: mid, auth_required: false}}]
 """
 
 
@@ -203,3 +203,10 @@ TestKills.settings = settings(
     print_blob=True,
     suppress_health_check=list(HealthCheck),
 )
+
+
+def test_the_suite_is_a_valid_one(bench: Bench) -> None:
+    """Otherwise nothing would ever run, and nothing would be left."""
+    bench.write(SUITE)
+
+    bench.ok("check")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from intertie.errors import DaemonError
-from intertie.runtime.daemon import JsonLines, Lock
+from intertie.runtime.daemon import JsonLines, Lock, is_locked
 
 
 def test_a_folder_has_one_daemon_at_a_time(tmp_path: Path) -> None:
@@ -35,3 +35,13 @@ def test_a_log_line_is_json_with_its_fields() -> None:
     assert "\n" not in line
     assert (found["level"], found["message"], found["service"]) == ("warning", "slow api", "api")
     assert "second" in found["exception"]
+
+
+def test_it_can_be_asked_whether_a_daemon_runs(tmp_path: Path) -> None:
+    """Also while it starts or ends; asking takes nothing from anybody."""
+    assert not is_locked(tmp_path / "none")
+
+    with Lock(tmp_path / "lock"):
+        assert is_locked(tmp_path / "lock")
+
+    assert not is_locked(tmp_path / "lock")

@@ -29,6 +29,7 @@ from intertie.drivers.process import ProcessDriver
 from intertie.errors import ConflictError
 from intertie.identity.api_key import ApiKey
 from intertie.plan import Replica, active
+from intertie.runtime.autoscale import Autoscaler
 from intertie.runtime.cascade import Cascade
 from intertie.runtime.change import Changes
 from intertie.runtime.daemon import Lock, log_to_stderr
@@ -146,6 +147,7 @@ class SuiteOrchestrator:
         await components.start(changes.run)
         await components.start(self.supervisor.run)
         await components.start(Cascade(self.supervisor, changes, self.hub).run)
+        await components.start(Autoscaler(self.supervisor, changes).run)
         await self.supervisor.adopt_or_reap(self.wanted.services, self.wanted.suite.orphans)
         if self.gateway is not None:
             await self.gateway.prepare()
@@ -249,14 +251,14 @@ def serve(settings: Settings) -> None:
     """Run a daemon in this process until SIGTERM, SIGINT or a shutdown over the API."""
     log_to_stderr()
     settings.folder.create()
-    with Lock(settings.folder.run / "lock"):
+    with Lock(settings.folder.lock):
         anyio.run(_serve, settings)
 
 
 def reap(folder: StateFolder) -> int:
     """End everything a killed daemon left running, and withdraw what it announced; how many."""
     folder.create()
-    with Lock(folder.run / "lock"):
+    with Lock(folder.lock):
         count = anyio.run(reap_all, ProcessDriver(folder.instance()), Ledger(folder.ledger))
         folder.retire()
     return count

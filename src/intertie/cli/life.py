@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from intertie.cli.options import Target, suite_options
-from intertie.cli.running import addresses, find_daemon, wait_gone
+from intertie.cli.running import addresses, await_daemon, find_daemon, wait_gone
 from intertie.errors import DaemonError
 from intertie.runtime.folder import Daemon, StateFolder
 
@@ -38,7 +38,8 @@ def up(target: Target, detach: bool, profiles: Sequence[str], insecure_local: bo
     already, applies what changed in the file.
     """
     # Loaded here and below, not above: the daemon starts up meanwhile.
-    launched = None if find_daemon(target.folder) else _launch(target, profiles, insecure_local)
+    running = await_daemon(target.folder, _START_S)
+    launched = None if running else _launch(target, profiles, insecure_local)
     from intertie.cli.change import follow
     from intertie.cli.client import Client
 
@@ -63,7 +64,7 @@ def down(target: Target) -> None:
 
     Also cleans up after a daemon that was killed.
     """
-    if find_daemon(target.folder) is not None:
+    if await_daemon(target.folder, _DOWN_S) is not None:
         _stop(target.folder)
         click.echo("stopped")
         return
@@ -127,6 +128,9 @@ def _await_announcement(target: Target, launched: _Launched) -> Daemon:
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
+            other = await_daemon(folder, _START_S)
+            if other is not None:
+                return other  # somebody else's `up` was quicker
             _explain(target)
             raise DaemonError(
                 f"cannot start the daemon: {_last_words(launched.log, launched.log_start)}"

@@ -3,6 +3,8 @@
 import time
 
 from intertie.drivers import Identity, proc
+from intertie.errors import DaemonError
+from intertie.runtime.daemon import is_locked
 from intertie.runtime.folder import Daemon, StateFolder
 
 _POLL_S = 0.01
@@ -12,6 +14,19 @@ def find_daemon(folder: StateFolder) -> Daemon | None:
     """The daemon that runs for this state folder now, or None."""
     daemon = folder.daemon()
     return daemon if daemon and is_alive(daemon) else None
+
+
+def await_daemon(folder: StateFolder, timeout_s: float) -> Daemon | None:
+    """The same, but one that is just starting or ending is waited for. Raises DaemonError."""
+    deadline = time.monotonic() + timeout_s
+    while (found := find_daemon(folder)) is None and is_locked(folder.lock):
+        if time.monotonic() > deadline:
+            raise DaemonError(
+                f"cannot go on: a daemon has been starting or ending for {timeout_s:.0f} s;"
+                f" see {folder.logs / 'daemon.log'}"
+            )
+        time.sleep(_POLL_S)
+    return found
 
 
 def addresses(folder: StateFolder) -> dict[str, str]:

@@ -4,12 +4,15 @@ import fcntl
 import json
 import logging
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from intertie.errors import DaemonError
 
+_LOOK_S = 0.2
+_POLL_S = 0.01
 _PLAIN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"message", "asctime"}
 
 
@@ -21,14 +24,15 @@ class Lock:
 
     def __enter__(self) -> Self:
         self._stream = self._file.open("a")
-        try:
-            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            self._stream.close()
-            raise DaemonError(
-                f"cannot use {self._file.parent}: another daemon runs there;"
-                " see `intertie ps`, or stop it with `intertie down`"
-            ) from exc
+        deadline_s = time.monotonic() + _LOOK_S
+        while not _try(self._stream):
+            if time.monotonic() > deadline_s:
+                self._stream.close()
+                raise DaemonError(
+                    f"cannot use {self._file.parent}: another daemon runs there;"
+                    " see `intertie ps`, or stop it with `intertie down`"
+                )
+            time.sleep(_POLL_S)
         return self
 
     def __exit__(
@@ -38,6 +42,26 @@ class Lock:
         traceback: TracebackType | None,
     ) -> None:
         self._stream.close()
+
+
+def is_locked(file: Path) -> bool:
+    """Whether a daemon holds the lock now, be it starting or ending.
+
+    It is tried and given back: one that begins to take it at that moment tries again.
+    """
+    try:
+        with file.open("a") as stream:
+            return not _try(stream)
+    except FileNotFoundError:
+        return False
+
+
+def _try(stream: IO[str]) -> bool:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class JsonLines(logging.Formatter):

@@ -70,6 +70,11 @@ class StateFolder:
         return self.run / "daemon.json"
 
     @property
+    def lock(self) -> Path:
+        """Held while a daemon lives."""
+        return self.run / "lock"
+
+    @property
     def ledger(self) -> Path:
         """Which processes run; outlives a killed daemon."""
         return self.run / "ledger"

@@ -14,6 +14,7 @@ from intertie.suite.values import (
     Flag,
     Model,
     Name,
+    Percent,
     Period,
     Port,
     Regex,
@@ -178,6 +179,27 @@ class OnDemand(Model):
     """Stopped after as long without a connection; the next one starts it again."""
 
 
+class Autoscale(Model):
+    """As many replicas as the load needs."""
+
+    min: SmallCount = 1
+    """Never fewer."""
+    max: SmallCount
+    """Never more."""
+    cpu: Percent = 70.0
+    """Of one CPU, that each replica is to use on average."""
+    interval: Period = 15.0
+    """Between two looks."""
+    cooldown: Period = 300.0
+    """The load must have been low for so long before there are fewer."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min > self.max:
+            raise at("min", "expected no more than `max`")
+        return self
+
+
 class Update(Model):
     """How replicas are replaced one after the other."""
 
@@ -260,6 +282,8 @@ class Service(Model):
     """Makes the process read its files anew: see `watch` and `on_restart`."""
     replicas: SmallCount = 1
     """Processes of it; several need `port: auto` or no port."""
+    autoscale: Autoscale | None = None
+    """How many replicas there are follows the load; `replicas` is for the beginning."""
     update: Update = Update()
     """How replicas are replaced when the service restarts or changes."""
     profiles: tuple[Name, ...] = ()
@@ -305,7 +329,7 @@ class Service(Model):
             raise at("healthcheck", "a check that asks the service's port needs `port`")
         if self.port is None and self.on_demand:
             raise at("on_demand", "starting by a connection needs `port`")
-        if isinstance(self.port, int) and self.replicas > 1:
+        if isinstance(self.port, int) and (self.replicas > 1 or self.autoscale):
             raise at("port", "several replicas cannot share a fixed port: use `port: auto`")
         if isinstance(self.port, int) and self.update.order == "start-first":
             raise at("update", "two replicas cannot share a fixed port: use `port: auto`")

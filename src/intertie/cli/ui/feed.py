@@ -1,0 +1,159 @@
+"""The management API for a program that must never wait: asynchronous, and every answer a model."""
+
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from typing import Literal, Self, TypeVar
+
+import httpx
+from anyio import to_thread
+from pydantic import BaseModel, TypeAdapter
+
+from intertie.api.models import Accepted, ChangePage, ServicePage, ServiceView
+from intertie.cli.running import find_daemon
+from intertie.errors import DaemonError, IntertieError
+from intertie.event import Event
+from intertie.runtime.change import Change
+from intertie.runtime.explain import Explanation
+from intertie.runtime.folder import Daemon, StateFolder
+from intertie.runtime.logs import LogLine
+
+Verb = Literal["start", "stop", "restart"]
+
+_CONNECT_S = 5.0
+_ANSWER_S = 15.0
+_PAGE = 1000
+_CHANGES = 20
+_GONE = "cannot reach the suite: it is not running; start it with `intertie up`"
+
+_explanation = TypeAdapter(Explanation)
+_log_line = TypeAdapter(LogLine)
+M = TypeVar("M", bound=BaseModel)
+
+
+class Feed:
+    """What the daemon tells. Each call raises DaemonError when it is gone."""
+
+    def __init__(self, http: httpx.AsyncClient, daemon: Daemon) -> None:
+        self._http = http
+        self.daemon = daemon
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, folder: StateFolder) -> AsyncIterator[Self]:
+        """A feed from the running daemon. Raises DaemonError when there is none."""
+        daemon, key = await to_thread.run_sync(_find, folder)
+        async with httpx.AsyncClient(
+            base_url=daemon.api_url,
+            headers={"authorization": f"Bearer {key}"} if key else {},
+            timeout=httpx.Timeout(_ANSWER_S, connect=_CONNECT_S),
+            trust_env=False,
+        ) as http:
+            yield cls(http, daemon)
+
+    async def services(self) -> list[ServiceView]:
+        """Every service, however many pages that takes."""
+        found: list[ServiceView] = []
+        page = 0
+        while True:
+            page += 1
+            answer = await self._get(ServicePage, f"/api/services?page={page}&limit={_PAGE}")
+            found += answer.items
+            if len(found) >= answer.total or not answer.items:
+                return found
+
+    async def changes(self) -> list[Change]:
+        """The latest changes, newest first."""
+        return (await self._get(ChangePage, f"/api/changes?limit={_CHANGES}")).items
+
+    async def explain(self, service: str) -> Explanation | None:
+        """Why a service is where it is; None when there is no such service any more."""
+        try:
+            answer = await self._send("GET", f"/api/services/{service}/explain")
+        except DaemonError:
+            raise
+        except IntertieError:
+            return None
+        return _explanation.validate_json(answer.content)
+
+    async def act(self, verb: Verb, services: Sequence[str]) -> str:
+        """Begin a change; its id."""
+        body = {"services": list(services)}
+        answer = await self._send("POST", f"/api/services/{verb}", body)
+        return Accepted.model_validate_json(answer.content).id
+
+    async def end_of(self, change: str) -> Change:
+        """The change once it has ended. Raises DaemonError when the daemon ended before it."""
+        latest: Change | None = None
+        async with aclosing(self._stream(f"/api/changes/{change}/events")) as frames:
+            async for data in frames:
+                latest = Change.model_validate_json(data)
+        if latest is None or latest.status == "doing":
+            raise DaemonError(f"cannot tell how change {change} ended: the daemon ended before it")
+        return latest
+
+    async def events(self, after: str | None = None) -> AsyncIterator[Event]:
+        """Events after the one with id `after`, or all that are kept, and those to come."""
+        headers = {"last-event-id": after} if after else {}
+        async with aclosing(self._stream("/api/events?follow=true", headers)) as frames:
+            async for data in frames:
+                yield Event.model_validate_json(data)
+
+    async def logs(self, service: str, *, tail: int) -> AsyncIterator[LogLine]:
+        """The last `tail` lines of each log file of a service, and those to come."""
+        path = f"/api/logs?services={service}&tail={tail}&follow=true"
+        async with aclosing(self._stream(path)) as frames:
+            async for data in frames:
+                yield _log_line.validate_json(data)
+
+    async def _get(self, model: type[M], path: str) -> M:
+        return model.model_validate_json((await self._send("GET", path)).content)
+
+    async def _send(self, method: str, path: str, body: object = None) -> httpx.Response:
+        with _explained():
+            response = await self._http.request(method, path, json=body)
+        _raise_for(response)
+        return response
+
+    async def _stream(self, path: str, headers: dict[str, str] | None = None) -> AsyncIterator[str]:
+        """The data of each server-sent event; a daemon that ends is the end of the stream."""
+        timeout = httpx.Timeout(None, connect=_CONNECT_S)
+        request = self._http.stream("GET", path, headers=headers, timeout=timeout)
+        with _explained():
+            async with request as response:
+                if response.is_error:
+                    await response.aread()
+                    _raise_for(response)
+                async for line in response.aiter_lines():
+                    if line.startswith("data:"):
+                        yield line[5:]
+
+
+def _find(folder: StateFolder) -> tuple[Daemon, str]:
+    daemon = find_daemon(folder)
+    if daemon is None:
+        raise DaemonError(_GONE)
+    try:
+        return daemon, folder.api_key.read_text()
+    except FileNotFoundError as exc:
+        raise DaemonError(_GONE) from exc  # it ended in between
+    except OSError as exc:
+        raise DaemonError(f"cannot read the management key: {exc}") from exc
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except httpx.HTTPError as exc:
+        raise DaemonError(f"cannot reach the daemon: {str(exc) or type(exc).__name__}") from exc
+
+
+def _raise_for(response: httpx.Response) -> None:
+    if response.is_success:
+        return
+    try:
+        detail = str(json.loads(response.content)["detail"])
+    except (ValueError, KeyError, TypeError):
+        detail = f"the daemon answered {response.status_code}"
+    raise IntertieError(detail)
