@@ -163,3 +163,36 @@ def test_two_that_start_it_at_once_both_get_it(bench: Bench) -> None:
 
     assert [each.returncode for each in both] == [0, 0], told
     assert sum("daemon" in each.cmdline() for each in bench.processes()) == 1
+
+
+def test_a_stopped_service_stays_stopped_where_it_says_so(bench: Bench) -> None:
+    """After kill -9 of the daemon: `unless-stopped` stays, `always` comes back; `down` forgets."""
+    bench.write(
+        "suite: x\napi: {port: auto}\nservices:\n"
+        "  a: {command: sleep 1000, restart: unless-stopped}\n"
+        "  b: {command: sleep 1000, restart: always}\n"
+    )
+    bench.ok("up", "--detach")
+    bench.ok("stop", "a", "b")
+    psutil.Process(bench.daemon()["pid"]).kill()
+
+    bench.ok("up", "--detach")
+    states = {name: bench.service(name)["replicas"][0]["state"] for name in "ab"}
+    bench.ok("down")
+    bench.ok("up", "--detach")
+
+    assert states == {"a": "stopped", "b": "running"}
+    assert bench.service("a")["replicas"][0]["state"] == "running"
+
+
+def test_a_killed_daemon_s_services_are_ended_where_the_file_says_so(bench: Bench) -> None:
+    """`orphans: reap` starts them anew instead of taking them over."""
+    bench.write("suite: x\norphans: reap\napi: {port: auto}\nservices: {a: {command: sleep 999}}\n")
+    bench.ok("up", "--detach")
+    before = bench.service("a")["replicas"][0]["pid"]
+    psutil.Process(bench.daemon()["pid"]).kill()
+
+    bench.ok("up", "--detach")
+
+    assert bench.service("a")["replicas"][0]["pid"] != before
+    assert not psutil.pid_exists(before)

@@ -62,6 +62,11 @@ async def driving(folder: Path) -> AsyncIterator[tuple[ProcessDriver, Path]]:
             below.rmdir()
 
 
+def groups_named(name: str) -> list[Path]:
+    """Wherever they are."""
+    return list(Path("/sys/fs/cgroup").rglob(name))
+
+
 @unlimited
 @pytest.mark.parametrize(
     ("limits", "what", "keys"),
@@ -70,13 +75,15 @@ async def driving(folder: Path) -> AsyncIterator[tuple[ProcessDriver, Path]]:
         (Limits(cpus=0.5), "CPU", "cpus"),
         (Limits(pids=9), "processes", "pids_limit"),
         (Limits(memory_bytes=MIB, pids=9), "memory and processes", "mem_limit and pids_limit"),
+        (Limits(1, 1.0, 1), "memory, CPU and processes", "mem_limit, cpus and pids_limit"),
     ],
 )
 async def test_where_nothing_can_be_limited_that_is_told(
     tmp_path: Path, limits: Limits, what: str, keys: str
 ) -> None:
     """What was wanted, why not, and what to do; and the service does not start without."""
-    driver = ProcessDriver(f"test{tmp_path}")
+    name = f"refused{os.getpid()}"
+    driver = ProcessDriver(name)
 
     with pytest.raises(DriverError) as caught:
         await driver.start(launch(tmp_path, "touch", str(tmp_path / "ran"), limits=limits))
@@ -88,7 +95,7 @@ async def test_where_nothing_can_be_limited_that_is_told(
         f"(systemd-run --user -p Delegate=yes), or take {keys} away"
     )
     assert not (tmp_path / "ran").exists()
-    assert Groups(f"test{tmp_path}").named("api", 0) is None
+    assert groups_named(f"intertie-{name}") == []
 
 
 @grouped

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 from hypothesis import HealthCheck, settings, strategies
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.harness import Bench
 
@@ -90,7 +90,6 @@ class Kills(RuleBasedStateMachine):
         """Kill something while nothing is being done."""
         self._victim(victim)()
 
-    @precondition(lambda self: self._daemon() is not None)
     @rule()
     def settle(self) -> None:
         """A suite that is up again holds no more descriptors than the first time."""
@@ -114,7 +113,7 @@ class Kills(RuleBasedStateMachine):
             for process in left:
                 process.kill()
             assert not left, f"left over: {left}"
-            assert result.code == 0, result.err
+            assert result.code == 0, f"{result.err}\n{self._log()}"
             assert [port for port in self.ports if _is_taken(port)] == []
 
     def _during(self, arguments: list[str], delay_s: float, kill: Callable[[], None]) -> None:
@@ -135,7 +134,7 @@ class Kills(RuleBasedStateMachine):
             if command.poll() is None:
                 command.kill()
                 command.communicate()
-        assert "Traceback" not in err, err
+        assert "Traceback" not in err, f"{err}\n{self._log()}"
 
     def _victim(self, name: str) -> Callable[[], None]:
         def nobody() -> None:
@@ -160,9 +159,11 @@ class Kills(RuleBasedStateMachine):
 
         return {"none": nobody, "command": command, "daemon": daemon}.get(name, replica)
 
+    def _log(self) -> str:
+        log = self.bench.state / "logs" / "daemon.log"
+        return log.read_text()[-4000:] if log.exists() else ""
+
     def _daemon(self) -> psutil.Process | None:
-        if not hasattr(self, "bench"):
-            return None
         for process in self.bench.processes():
             with contextlib.suppress(psutil.Error):
                 if "daemon" in process.cmdline():

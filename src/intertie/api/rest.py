@@ -61,12 +61,13 @@ def create_app(control: Control | None, *, hosts: list[str] | None = None) -> Fa
     return app
 
 
-@router.get("/api/health", tags=["health"])
-async def health(control: Use, response: Response) -> HealthView:
+@router.get("/api/health", tags=["health"], response_model=HealthView)
+async def health(control: Use) -> Response:
     """Health of every service, in one document; 503 when DOWN."""
     report = control.health.report()
-    response.status_code = 503 if report.status is Status.DOWN else 200
-    return views.health(report)
+    answer = views.as_json(views.health(report))
+    answer.status_code = 503 if report.status is Status.DOWN else 200
+    return answer
 
 
 @router.get("/api/health/live", tags=["health"])
@@ -85,12 +86,12 @@ async def is_ready(control: Use, response: Response) -> LiveView | HealthView:
     return views.health(report)
 
 
-@router.get("/api/services", tags=["services"])
-async def services(control: Use, _: Reader, page: Page = 1, limit: Limit = 100) -> ServicePage:
+@router.get("/api/services", tags=["services"], response_model=ServicePage)
+async def services(control: Use, _: Reader, page: Page = 1, limit: Limit = 100) -> Response:
     """All services, the suite's own first, then engines."""
     found = control.services.list()
     items = [views.service(each) for each in found[(page - 1) * limit : page * limit]]
-    return ServicePage(items=items, page=page, limit=limit, total=len(found))
+    return views.as_json(ServicePage(items=items, page=page, limit=limit, total=len(found)))
 
 
 @router.get("/api/services/{name}", tags=["services"])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from anyio import CancelScope, create_task_group, sleep_forever
+from anyio import CancelScope, Event, create_task_group, sleep_forever
 from anyio.abc import TaskStatus
 from fastapi import FastAPI
 
@@ -13,11 +13,26 @@ from intertie.runtime.component import Health, Status
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn without signal handlers: signals are the daemon's."""
+    """Uvicorn without signal handlers, which are the daemon's, and without its ten ticks a second.
+
+    The ticks only look for what `stop` tells, and date the answers.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stopped = Event()
+
+    def stop(self) -> None:
+        """Finish what is under way, and end."""
+        self.should_exit = True
+        self._stopped.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        await self._stopped.wait()
 
 
 class ApiServer:
@@ -32,6 +47,7 @@ class ApiServer:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                date_header=False,
                 timeout_graceful_shutdown=1,
             )
         )
@@ -47,7 +63,7 @@ class ApiServer:
                 task_status.started()
                 await sleep_forever()
             finally:
-                self._server.should_exit = True
+                self._server.stop()
 
     async def _serve(self) -> None:
         with CancelScope(shield=True):  # it ends by `should_exit`, and then closes the socket

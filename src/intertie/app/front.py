@@ -53,5 +53,5 @@ def control(inner: Inner) -> Control:
         logs=Logs(services, reader),
         health=Health(supervisor.snapshot, lambda: inner.addresses),
         metrics=Metrics(supervisor.snapshot),
-        tokens=Tokens(orchestrator.issuer, jwt),
+        tokens=Tokens(lambda: orchestrator.issuer, jwt),
     )

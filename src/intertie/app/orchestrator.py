@@ -26,7 +26,7 @@ from intertie.control.actor import Actor
 from intertie.control.suite import SuiteControl, Wanted
 from intertie.drivers import proc
 from intertie.drivers.process import ProcessDriver
-from intertie.errors import ConflictError
+from intertie.errors import ConflictError, IntertieError
 from intertie.identity.api_key import ApiKey
 from intertie.plan import Replica, active
 from intertie.runtime.autoscale import Autoscaler
@@ -252,7 +252,10 @@ def serve(settings: Settings) -> None:
     log_to_stderr()
     settings.folder.create()
     with Lock(settings.folder.lock):
-        anyio.run(_serve, settings)
+        try:
+            anyio.run(_serve, settings)
+        except BaseExceptionGroup as exc:
+            raise _one(exc) from exc
 
 
 def reap(folder: StateFolder) -> int:
@@ -262,6 +265,14 @@ def reap(folder: StateFolder) -> int:
         count = anyio.run(reap_all, ProcessDriver(folder.instance()), Ledger(folder.ledger))
         folder.retire()
     return count
+
+
+def _one(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What went wrong, fit to be shown; the group itself when that is a fault of ours."""
+    leaf: BaseException = group
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    return leaf if isinstance(leaf, IntertieError) else group
 
 
 async def _serve(settings: Settings) -> None:

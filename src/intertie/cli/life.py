@@ -156,7 +156,9 @@ def _last_words(log: Path, start: int) -> str:
     with log.open("rb") as stream:
         stream.seek(start)
         text = stream.read().decode(errors="replace").strip()
-    return text.removeprefix("error: ") or f"it ended at once; see {log}"
+    if not text or "Traceback" in text:
+        return f"it ended at once; see {log}"
+    return text.splitlines()[-1].removeprefix("error: ")
 
 
 def _stop(folder: StateFolder) -> None:

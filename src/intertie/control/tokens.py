@@ -3,10 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from intertie.control.actor import Actor
-from intertie.identity.issuer import Issuer
 from intertie.suite.model import Jwt
+
+if TYPE_CHECKING:  # its library is large, and needed with the first token only
+    from intertie.identity.issuer import Issuer
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Token:
 class Tokens:
     """Mints tokens; `jwt` gives the suite's present settings."""
 
-    issuer: Issuer
+    issuer: "Callable[[], Issuer]"
     jwt: Callable[[], Jwt]
 
     def mint(
@@ -31,7 +34,7 @@ class Tokens:
         actor.require_write()
         settings = self.jwt()
         lifetime_s = settings.token_expiry if ttl_s is None else ttl_s
-        text = self.issuer.mint(
+        text = self.issuer().mint(
             subject,
             now=datetime.now(UTC),
             audience=settings.audience,

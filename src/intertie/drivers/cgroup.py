@@ -90,16 +90,23 @@ class Groups:
         """A group with these limits, empty yet. Raises DriverError where that cannot be."""
         wanted = _wanted(limits)
         try:
-            base = self._base()
-            above = base / self._name
-            above.mkdir(exist_ok=True)
-            self._hand_on(base, wanted)
-            return _made(above / f"{launch.service}@{launch.replica}", limits)
+            return self._make(self._base(), launch, limits)
         except _Refused as exc:
             raise _refusal(launch, wanted, str(exc)) from exc
         except OSError as exc:
             why = f"{exc.filename}: {exc.strerror}"
             raise _refusal(launch, wanted, why) from exc
+
+    def _make(self, base: Path, launch: Launch, limits: Limits) -> Group:
+        above = base / self._name
+        above.mkdir(exist_ok=True)
+        try:
+            self._hand_on(base, _wanted(limits))
+            return _made(above / f"{launch.service}@{launch.replica}", limits)
+        except BaseException:
+            with suppress(OSError):  # others may be in it
+                above.rmdir()
+            raise
 
     def of(self, pid: int) -> Group | None:
         """The group that an earlier daemon made for the replica this process belongs to."""
@@ -211,8 +218,8 @@ def _mount() -> tuple[Path, str] | None:
     return None
 
 
-def _not_there(missing: Iterable[str]) -> str:
-    names = " and ".join(missing)
+def _not_there(missing: Collection[str]) -> str:
+    names = _listed(missing)
     old = [line.split(":")[1] for line in _lines(Path("/proc/self/cgroup"))]
     if any(name in text.split(",") for name in missing for text in old):
         return f"control groups version 1 hold {names} on this machine"
@@ -267,6 +274,11 @@ def _settings(limits: Limits) -> dict[str, str]:
     return found
 
 
+def _listed(words: Iterable[str]) -> str:
+    *others, last = ["", *words]
+    return f"{', '.join(others[1:])} and {last}" if len(others) > 1 else last
+
+
 def _pids(path: Path) -> list[int]:
     return [int(line) for line in _lines(path / "cgroup.procs")]
 
@@ -278,7 +290,7 @@ def _lines(file: Path) -> list[str]:
 
 
 def _refusal(launch: Launch, wanted: Collection[str], why: str) -> DriverError:
-    what = " and ".join(_WORDS[name] for name in wanted) or "processes"
-    keys = " and ".join(_KEYS[name] for name in wanted) or "the limits"
+    what = _listed(_WORDS[name] for name in wanted) or "processes"
+    keys = _listed(_KEYS[name] for name in wanted) or "the limits"
     text = f"cannot limit {what} of service {launch.service!r}: {why}; {_WAYS} {keys} away"
     return DriverError(text, service=launch.service)

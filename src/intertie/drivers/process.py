@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from functools import partial
 
-import psutil
 from anyio import (
     Event,
     Lock,
@@ -292,15 +291,15 @@ def _on_end(main: Identity, callback: Callable[[], None], *, child: bool) -> Non
 def _wait_in_thread(
     pid: int, child: bool, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]
 ) -> None:
-    with suppress(psutil.NoSuchProcess, ChildProcessError):
+    with suppress(ChildProcessError):
         if child:
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         else:
-            psutil.Process(pid).wait()
+            proc.wait_portably(pid)
     with suppress(RuntimeError):  # the loop may have ended meanwhile
         loop.call_soon_threadsafe(callback)
 
 
 def _ourselves() -> set[int]:
     """This process and those above it, which may be services of the same suite."""
-    return {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    return {os.getpid(), *proc.parents(os.getpid())}

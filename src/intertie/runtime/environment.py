@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from intertie.drivers import Launch, Limits
+from intertie.drivers import Launch, Limits, who
 from intertie.errors import DriverError
 from intertie.runtime.logs import Source, log_path
 from intertie.suite.service import Service
@@ -141,7 +141,8 @@ def _limits(spec: Service) -> Limits | None:
 def _environment(
     name: str, spec: Service, port: int | None, urls: Mapping[str, str], place: Surroundings
 ) -> dict[str, str]:
-    env = {**place.env, "INTERTIE_SUITE": place.suite, "INTERTIE_DATA": str(place.data)}
+    account = who.variables(spec.user) if spec.user is not None else {}
+    env = {**place.env, **account, "INTERTIE_SUITE": place.suite, "INTERTIE_DATA": str(place.data)}
     env |= {url_variable(other): url for other, url in urls.items() if other != name}
     for file in spec.env_file:
         env |= _from_file(name, place.folder / file)

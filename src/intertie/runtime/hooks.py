@@ -31,6 +31,7 @@ async def run_command(driver: Driver, moment: str, hook: Hook, launch: Launch) -
         argv=tuple(expand(word, launch.env) for word in hook.command),
         stop_grace_s=0.0,
         listen=(),
+        limits=None,
         terminal=None,
     )
     name = f"{moment} command {hook.command[0]!r}"

@@ -4,7 +4,6 @@ import errno
 import random
 import socket
 
-import psutil
 from anyio import to_thread
 
 from intertie.errors import DriverError
@@ -70,6 +69,8 @@ async def require_free(port: int, service: str) -> None:
 
 
 def _listener(port: int) -> str:
+    import psutil  # noqa: PLC0415 - 30 ms to load, and hardly ever needed
+
     try:
         connections = psutil.net_connections("tcp")
         pids = [

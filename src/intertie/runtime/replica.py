@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from anyio import CancelScope, Event, current_time, sleep
+from anyio import CancelScope, Event, current_time, sleep, to_thread
 from anyio.abc import TaskGroup
 
 from intertie.drivers import Instance, Launch
@@ -232,7 +232,8 @@ class ReplicaLife:
                 self.standing.enter(State.STARTING, "starting")
                 if self._listener is None:
                     await self._ready_port(spec)
-            end = await run.live(self.launch(spec), adopted, self._listener)
+            launch = await self._launch(spec)
+            end = await run.live(launch, adopted, self._listener)
         except IntertieError as exc:
             if self.standing.pid is not None:
                 raise  # it could not be stopped: there must not be a second one
@@ -243,6 +244,12 @@ class ReplicaLife:
             self._terminal = lambda: None
         self._port_is_bad = not end.was_ready
         return end
+
+    async def _launch(self, spec: Service) -> Launch:
+        if spec.user is None:
+            return self.launch(spec)
+        # Who that is, a directory server may have to be asked.
+        return await to_thread.run_sync(self.launch, spec)
 
     async def _ready_port(self, spec: Service) -> None:
         """Have a port that is free now. Raises DriverError when a fixed one is not."""

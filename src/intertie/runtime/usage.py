@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import psutil
 from anyio import current_time, sleep
 
 from intertie.drivers import proc
@@ -30,6 +29,8 @@ def usage(pid: int) -> Usage:
 
 
 def _of_one(pid: int) -> Usage | None:
+    import psutil  # noqa: PLC0415 - 30 ms to load, and for few services only
+
     try:
         process = psutil.Process(pid)
         with process.oneshot():

@@ -35,6 +35,10 @@ async def _redis(connection: Connection) -> None:
         raise PeerError(f"answered PING with {_shown(line)}")
 
 
+_START = (10, 10)
+_AMQP_SIZES = range(4, 128 * 1024)
+
+
 async def _rabbitmq(connection: Connection) -> None:
     """AMQP 0-9-1, section 4.2.2: protocol header, then Connection.Start as a method frame."""
     await connection.send(b"AMQP\0\0\x09\x01")
@@ -46,12 +50,12 @@ async def _rabbitmq(connection: Connection) -> None:
         raise PeerError("the answer is not AMQP")
     frame = await connection.receive_exactly(11)
     size, class_, method = struct.unpack_from("!IHH", frame, 3)
-    if (class_, method) != (10, 10) or not 4 <= size <= 1 << 17:
+    if (class_, method) != _START or size not in _AMQP_SIZES:
         raise PeerError("the answer is not AMQP's Connection.Start")
 
 
 _KAFKA_ASKED = 0x1E7E11  # any number: the answer repeats it
-_KAFKA_MOST = 1 << 20
+_KAFKA_SIZES = range(6, 1024 * 1024)
 _KAFKA_FINE = {0, 35}  # 35: the broker would rather have another version of the question
 
 
@@ -61,7 +65,7 @@ async def _kafka(connection: Connection) -> None:
     body = struct.pack("!hhih", 18, 0, _KAFKA_ASKED, len(client)) + client
     await connection.send(struct.pack("!i", len(body)) + body)
     size, repeated = struct.unpack("!ii", await connection.receive_exactly(8))
-    if repeated != _KAFKA_ASKED or not 6 <= size <= _KAFKA_MOST:
+    if repeated != _KAFKA_ASKED or size not in _KAFKA_SIZES:
         raise PeerError("the answer is not Kafka's")
     (error,) = struct.unpack("!h", await connection.receive_exactly(2))
     if error not in _KAFKA_FINE:

@@ -45,4 +45,7 @@ def check_launch(launch: Launch, test: tuple[str, ...]) -> Launch:
         stdout=_NULL,
         stderr=_NULL,
         stop_grace_s=0.0,
+        listen=(),
+        terminal=None,
+        limits=None,
     )

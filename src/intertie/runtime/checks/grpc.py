@@ -4,6 +4,7 @@ Source: https://github.com/grpc/grpc/blob/master/doc/health-checking.md and PROT
 """
 
 import struct
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
@@ -22,7 +23,6 @@ from h2.events import (
     TrailersReceived,
 )
 from h2.exceptions import H2Error
-from hpack import HeaderTuple
 
 from intertie.runtime.checks.http import KEPT_S
 from intertie.runtime.checks.net import (
@@ -36,6 +36,7 @@ from intertie.runtime.checks.net import (
 
 _HEALTH = {0: "UNKNOWN", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
 _SERVING = 1
+_SETTINGS = 4
 _NOT_FOUND = "5"
 _UNIMPLEMENTED = "12"
 _SHOWN = 200
@@ -108,15 +109,16 @@ class _Reply:
     body: bytes = b""
     ended: bool = False
 
-    def read(self, headers: list[HeaderTuple]) -> None:
+    def read(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         for name, value in headers:
+            text = value.decode(errors="replace")
             match name:
-                case ":status":
-                    self.http_status = str(value)
-                case "grpc-status":
-                    self.status = str(value)
-                case "grpc-message":
-                    self.message = unquote(str(value))[:_SHOWN]
+                case b":status":
+                    self.http_status = text
+                case b"grpc-status":
+                    self.status = text
+                case b"grpc-message":
+                    self.message = unquote(text)[:_SHOWN]
                 case _:
                     pass
 
@@ -128,10 +130,10 @@ class _Session:
     port: int
     connection: Connection
     http2: H2Connection = field(
-        default_factory=lambda: H2Connection(
-            H2Configuration(client_side=True, header_encoding="utf-8")
-        )
+        default_factory=lambda: H2Connection(H2Configuration(client_side=True))
     )
+    greeted: bool = False
+    """The server has begun as an HTTP/2 server does."""
     leaving: bool = False
 
     @classmethod
@@ -150,7 +152,7 @@ class _Session:
         try:
             return await self._ask(service)
         except H2Error as exc:
-            if self.leaving:  # h2 takes nothing more on a connection that is being closed
+            if self.greeted:  # h2 takes hardly anything after a GOAWAY, which may have come
                 raise _Leaving("the server takes no more requests") from exc
             raise PeerError("the answer is not HTTP/2") from exc
 
@@ -159,16 +161,29 @@ class _Session:
         self.http2.send_headers(stream, self._headers())
         self.http2.send_data(stream, _question(service), end_stream=True)
         await self.connection.send(self.http2.data_to_send())
-        reply = _Reply()
+        await self._greet()
+        reply, count = _Reply(), 0
         while not reply.ended:
             data = await self.connection.receive()
+            count += len(data)
             if not data:
-                raise NoAnswer("closed the connection without an answer")
+                raise NoAnswer("no answer")
+            if count > MOST_READ:
+                raise PeerError("the answer is longer than 64 KiB")
             for event in self.http2.receive_data(data):
                 self._take(event, stream, reply)
             with suppress(NoAnswer):  # the server may have answered and left: `receive` tells
                 await self.connection.send(self.http2.data_to_send())
         return reply
+
+    async def _greet(self) -> None:
+        """The first frame is SETTINGS (RFC 9113, 3.4); h2 would wait for any other to be whole."""
+        if self.greeted:
+            return
+        head = await self.connection.await_bytes(9)
+        if head[0] != 0 or head[3] != _SETTINGS:
+            raise PeerError("the answer is not HTTP/2")
+        self.greeted = True
 
     def _headers(self) -> list[tuple[str, str]]:
         return [
@@ -188,8 +203,6 @@ class _Session:
             case DataReceived(data=data, flow_controlled_length=length):
                 reply.body += data or b""
                 self.http2.acknowledge_received_data(length or 0, stream)
-                if len(reply.body) > MOST_READ:
-                    raise PeerError("the answer is longer than 64 KiB")
             case StreamEnded():
                 reply.ended = True
             case StreamReset(error_code=code):

@@ -21,7 +21,7 @@ from typing import Self
 from anyio import Event, current_time
 
 from intertie.drivers import proc
-from intertie.errors import DriverError
+from intertie.errors import IntertieError
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class NotifySocket:
         try:
             self._socket = _bind(self.path)
         except OSError as exc:
-            raise DriverError(
+            raise IntertieError(
                 f"cannot make the notify socket {self.path}: {exc.strerror or exc}"
             ) from exc
         return self
@@ -203,8 +203,11 @@ class NotifySocket:
 
     def _take_in(self, text: str) -> bool:
         """Whether it said anything that is known here."""
-        lines = [line.partition("=") for line in text.splitlines()]
-        return any([self._assign(name, value) for name, _, value in lines])
+        known = 0
+        for line in text.splitlines():
+            name, _, value = line.partition("=")
+            known += self._assign(name, value)
+        return known > 0
 
     def _assign(self, name: str, value: str) -> bool:
         match name, value:
@@ -230,6 +233,8 @@ class NotifySocket:
 
 
 def _bind(path: Path) -> socket.socket:
+    if not hasattr(socket, "SO_PASSCRED"):
+        raise OSError(0, "this system does not say who sends a message; use another check")
     _make_private(path.parent)
     path.unlink(missing_ok=True)  # of a daemon that was killed
     made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
