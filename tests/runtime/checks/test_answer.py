@@ -24,7 +24,10 @@ async def ask(*parts: bytes, method: str = "GET") -> Answer:
         ((b"HT", b"TP/1.1 20", b"0 OK\r\ncontent-length:2\r\n", b"\r\n", b"o", b"k"), b"ok"),
         ((OK + b"content-length: 2, 2\r\n\r\nok",), b"ok"),
         ((OK + b"transfer-encoding: chunked\r\n\r\n2;x=1\r\nok\r\n0\r\nX: y\r\n\r\n",), b"ok"),
-        ((OK + b"Transfer-Encoding: Chunked\r\n\r\n1", b"\r\no\r", b"\n1\r\nk\r\n0\r\n\r\n"), b"ok"),
+        (
+            (OK + b"Transfer-Encoding: Chunked\r\n\r\n1", b"\r\no\r", b"\n1\r\nk\r\n0\r\n\r\n"),
+            b"ok",
+        ),
         ((b"HTTP/1.1 200 OK\ncontent-length: 2\n\nok",), b"ok"),
         ((b"HTTP/1.1 103 Early\r\nlink: x\r\n\r\n", OK + b"content-length: 2\r\n\r\nok"), b"ok"),
         ((OK + b"content-length: 0\r\n\r\n",), b""),

@@ -67,7 +67,11 @@ async def test_status_and_body_are_as_declared(keys: Mapping[str, object], reaso
 
 async def test_the_body_is_looked_at_without_its_chunks() -> None:
     """What is split on the wire is one text."""
-    parts = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"2\r\nhe\r\n", b"3\r\nllo\r\n"
+    parts = (
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"2\r\nhe\r\n",
+        b"3\r\nllo\r\n",
+    )
     async with answering(*parts, b"0\r\n\r\n") as peer:
         assert await check(peer.port, body="^hello$")() is None
 

@@ -40,9 +40,15 @@ async def test_a_server_that_accepts_nobody_is_waited_for() -> None:
     assert patience.cancelled_caught
 
 
+def port_range() -> tuple[int, int]:
+    """Of the numbers that the kernel gives."""
+    low, high = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    return int(low), int(high)
+
+
 async def test_nobody_is_taken_for_a_server_because_the_kernel_gave_us_its_port() -> None:
     """TCP connects a port to itself when both ends are given the same number."""
-    low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    low, high = port_range()
     # The kernel gives listeners the odd numbers and connections the even ones.
     port = closed_port() + (1 - low % 2)
 
@@ -86,10 +92,10 @@ async def test_an_endless_line_is_not_read() -> None:
         while True:
             await stream.send(b"x" * 10_000)
 
+    longer = pytest.raises(PeerError, match="the name is longer than 64 KiB")
     async with serving(talk) as peer:
-        with await connect(peer.port) as connection:
-            with pytest.raises(PeerError, match="the name is longer than 64 KiB"):
-                await connection.receive_through(LINE, "the name")
+        with await connect(peer.port) as connection, longer:
+            await connection.receive_through(LINE, "the name")
 
 
 async def test_a_large_question_is_sent_whole() -> None:

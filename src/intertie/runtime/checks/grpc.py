@@ -153,7 +153,7 @@ class _Session:
             return await self._ask(service)
         except H2Error as exc:
             if self.greeted:  # h2 takes hardly anything after a GOAWAY, which may have come
-                raise _Leaving("the server takes no more requests") from exc
+                raise _Leaving("the HTTP/2 connection broke down") from exc
             raise PeerError("the answer is not HTTP/2") from exc
 
     async def _ask(self, service: str) -> _Reply:

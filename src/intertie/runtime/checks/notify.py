@@ -36,6 +36,7 @@ _LARGEST_EXTENSION_S = 86400.0
 _CREDENTIALS = struct.Struct("iII")
 _MOST_FILES = 16
 _MOST_ANCESTORS = 100
+_GONE = "it has ended already, so nobody can say whose it was; it must wait as systemd-notify does"
 
 
 def notify_path(folder: Path, service: str, replica: int) -> Path:
@@ -172,11 +173,15 @@ class NotifySocket:
                 log.warning("notify message not read", extra={"why": str(exc)})
                 return
             text, pid = received
-            if not self._is_ours(pid):
-                fields = {"socket": str(self.path), "sender": pid}
-                log.warning("notify message of a stranger ignored", extra=fields)
+            sender = proc.stat(pid)
+            if sender is None or not self._is_ours(sender):
+                self._ignored(pid, "it is no process of this replica" if sender else _GONE)
             elif self._take_in(text):
                 self._tell()
+
+    def _ignored(self, pid: int, why: str) -> None:
+        fields = {"socket": str(self.path), "sender": pid, "why": why}
+        log.warning("notify message ignored", extra=fields)
 
     def _tell(self) -> None:
         before, self._changed = self._changed, Event()
@@ -184,21 +189,19 @@ class NotifySocket:
         if self.on_message is not None:
             self.on_message()
 
-    def _is_ours(self, pid: int) -> bool:
-        """By session, by descent, or by what it was started with."""
-        sender = proc.stat(pid)
-        if sender is None:
-            return False
-        if self._main_pid in {pid, sender.session}:
+    def _is_ours(self, sender: proc.Stat) -> bool:
+        """By session, by what it was started with, or by descent."""
+        if self._main_pid in {sender.identity.pid, sender.session}:
             return True
-        if f"{_VARIABLE}={self.path}".encode() in proc.environment(pid):
+        if f"{_VARIABLE}={self.path}".encode() in proc.environment(sender.identity.pid):
             return True
+        found: proc.Stat | None = sender
         for _ in range(_MOST_ANCESTORS):
-            if sender is None or sender.parent <= 1:
+            if found is None or found.parent <= 1:
                 return False
-            if sender.parent == self._main_pid:
+            if found.parent == self._main_pid:
                 return True
-            sender = proc.stat(sender.parent)
+            found = proc.stat(found.parent)
         return False
 
     def _take_in(self, text: str) -> bool:
