@@ -10,6 +10,7 @@ from intertie.plan import ServiceStatus
 from intertie.runtime.change import Changes, Progress, Work
 from intertie.runtime.explain import Explanation, View, explain
 from intertie.runtime.supervisor import Supervisor
+from intertie.suite.service import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,10 @@ class Services:
         """Why a service is where it is. Raises NotFoundError."""
         self.choose([name])
         services = self.supervisor.snapshot().services
-        conditions = {
-            (other, need.condition)
-            for each in services.values()
-            for other, need in each.spec.depends_on.items()
-        }
-        met = {each: self.supervisor.meets(*each) for each in conditions}
+        met: dict[tuple[str, Condition], bool] = {}
+        for each in services.values():
+            for other, need in each.spec.depends_on.items():
+                met[other, need.condition] = self.supervisor.meets(other, need.condition)
         return explain(View(services, self.supervisor.standings(), met), name)
 
     async def start(self, actor: Actor, names: Sequence[str], *, alone: bool = False) -> str:

@@ -208,8 +208,9 @@ class Run:
             self._be_ready("running")
             return self._ended(await instance.wait())
         end = None
-        async with create_task_group() as group:
-            guard = Guard(subject, self._told(group, subject.launch))
+        hooks = create_task_group()
+        guard = Guard(subject, self._told(hooks, subject.launch))
+        async with hooks as group:
             with self._watch_scope:
                 if guard.patience_s is not None:
                     self._watch_scope.deadline = current_time() + guard.patience_s
