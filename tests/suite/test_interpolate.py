@@ -84,7 +84,7 @@ def test_a_variable_cannot_name_a_secret() -> None:
         ("${secret:db", "`${secret:db` has no `}`"),
         ("${env:A:-${env:HOST}}", "a reference cannot hold another one"),
         ("${file:gone}", "cannot read gone: No such file or directory"),
-        ("${secret:db}", "a secret can stand in `environment` only (everything else is shown"),
+        ("${secret:db}", "a secret can stand in `environment` and in `headers` only (everything"),
         ("${secret:../x}", "expected a secret's name of letters, digits, `_`, `.` and `-`, got"),
     ],
 )
@@ -105,3 +105,10 @@ def test_each_missing_variable_of_a_text_is_told() -> None:
     expand("${env:ONE} ${env:HOST} ${env:TWO}", COMMAND, PLACE, SOURCES, faults)
 
     assert len(faults) == 2
+
+
+def test_a_secret_may_stand_in_the_headers_of_a_log_target() -> None:
+    """It stays a reference there, too."""
+    keys: Keys = ("logging", "forward", "loki", "headers", "Authorization")
+
+    assert expanded("Bearer ${secret:loki}", keys) == "Bearer ${secret:loki}"

@@ -36,7 +36,7 @@ def control(inner: Inner) -> Control:
         return not supervisor.has_process(service, replica)
 
     def jwt() -> Jwt:
-        gateway = orchestrator.wanted.suite.gateway
+        gateway = orchestrator.suite.gateway
         return gateway.jwt if gateway else Jwt()
 
     reader = LogReader(orchestrator.folder.logs, ended=has_ended)

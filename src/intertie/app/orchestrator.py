@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from intertie.control.actor import Actor
 from intertie.control.suite import SuiteControl, Wanted
 from intertie.drivers import proc
 from intertie.drivers.process import ProcessDriver
-from intertie.errors import ConflictError, IntertieError
+from intertie.errors import ConflictError, DaemonError, IntertieError
 from intertie.identity.api_key import ApiKey
 from intertie.plan import Replica, active
 from intertie.runtime.autoscale import Autoscaler
@@ -55,6 +55,7 @@ log = logging.getLogger(__name__)
 
 _THE_DAEMON = Actor("up", may_read=True, may_write=True)
 _FRONT = "intertie.app.front"
+_WATCHERS = "intertie.app.watchers"
 _HEAD_START_S = 0.3
 """How long the first change has the processor to itself, if it takes so long."""
 
@@ -68,6 +69,8 @@ class Settings:
     folder: StateFolder
     profiles: tuple[str, ...] = ()
     insecure_local: bool = False
+    launcher: int | None = None
+    """Pid of the command that starts this daemon, and must still be there when it begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +98,17 @@ class SuiteOrchestrator:
         self._first: Suite | None = None
         """As the daemon was started: what `_require_same_parts` compares with."""
         self.wanted = self.load()
+        self.suite = self.wanted.suite
+        """As it was applied last."""
+        self.on_apply: list[Callable[[], None]] = []
+        """Called when another suite was applied."""
         self.hub = EventHub(f"intertie/{self.wanted.suite.suite}", now=_now)
         self.driver = ProcessDriver(self.folder.instance())
         self.supervisor = Supervisor(
             self.driver,
             self.hub,
             ledger=self.ledger,
-            surroundings=self._surroundings(),
+            surroundings=self.surroundings(),
             before_stop=self._drained,
         )
         self.gateway = self._gateway()
@@ -131,9 +138,12 @@ class SuiteOrchestrator:
                 first = await suite.up(_THE_DAEMON)
                 with move_on_after(_HEAD_START_S):
                     await changes.wait(first)
-                front = await to_thread.run_sync(import_module, _FRONT)
                 inner = Inner(self, key, changes, suite, found)
+                front = await to_thread.run_sync(import_module, _FRONT)
                 await components.start(front.server(inner, listener).run)
+                watchers = await to_thread.run_sync(import_module, _WATCHERS)
+                for component in watchers.watchers(inner):
+                    await components.start(component.run)
                 task_status.started(self._announce(found, first))
                 await self.stopping.wait()
                 log.info("stopping")
@@ -209,7 +219,8 @@ class SuiteOrchestrator:
         gateway = suite.gateway.model_copy(update={"port": self._gateway_port})
         return suite.model_copy(update={"gateway": gateway})
 
-    def _surroundings(self) -> Surroundings:
+    def surroundings(self) -> Surroundings:
+        """Where the services live."""
         find = lookup(os.environ, self.folder.secrets)
         return Surroundings(
             suite=self.wanted.suite.suite,
@@ -226,6 +237,9 @@ class SuiteOrchestrator:
             await self.gateway.drained(replica)
 
     async def _set_routes(self, suite: Suite) -> None:
+        self.suite = suite
+        for tell in self.on_apply:
+            tell()
         if self.gateway is not None:
             await self.gateway.set_suite(suite)
 
@@ -252,6 +266,9 @@ def serve(settings: Settings) -> None:
     log_to_stderr()
     settings.folder.create()
     with Lock(settings.folder.lock):
+        # From here on `down` finds us. Before, one could have come and gone, after our launcher.
+        if settings.launcher not in {None, os.getppid()}:
+            raise DaemonError("cannot start the daemon: the command that wanted it is gone")
         try:
             anyio.run(_serve, settings)
         except BaseExceptionGroup as exc:

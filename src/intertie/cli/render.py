@@ -15,6 +15,9 @@ _COLOUR = {
     "running": "green",
     "completed": "green",
     "listening": "green",
+    "UP": "green",
+    "DEGRADED": "yellow",
+    "DOWN": "red",
     "starting": "yellow",
     "waiting": "yellow",
     "stopping": "yellow",
@@ -110,6 +113,15 @@ def _moments(
             click.echo(f"\n{title} of replica {index}")
         for moment in moments[-_MOST_MOMENTS:]:
             click.echo(f"  {moment['at'][11:23]}  {tell(moment)}")
+
+
+def health(report: Mapping[str, Any]) -> None:
+    """One row a service; the suite's own verdict last."""
+    rows = [
+        [name, found["status"], found["error"] or ""]
+        for name, found in sorted(report["services"].items())
+    ]
+    table([*rows, ["(all)", report["status"], ""]], ("SERVICE", "HEALTH", "WHY"))
 
 
 def age(span: Any) -> str:

@@ -131,9 +131,13 @@ def _check_secret(name: str, allowed: bool) -> None:
         why = f"expected a secret's name of letters, digits, `_`, `.` and `-`, got {name!r}"
         raise MissingError(why)
     if not allowed:
-        why = "a secret can stand in `environment` only"
+        why = "a secret can stand in `environment` and in `headers` only"
         raise MissingError(why, "everything else is shown to people or to other processes")
 
 
 def _may_hold_secrets(keys: Keys) -> bool:
-    return len(keys) == 4 and keys[0] == "services" and keys[2] == "environment"  # noqa: PLR2004
+    match keys:
+        case ("services", _, "environment", _) | ("logging", "forward", _, "headers", _):
+            return True
+        case _:
+            return False

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
+from intertie.suite.logging import SuiteLogging
+from intertie.suite.recovery import Automation
 from intertie.suite.service import Service
 from intertie.suite.values import (
     DEFAULT_METHODS,
@@ -112,5 +114,9 @@ class Suite(Model):
     """None is run unless this is given."""
     api: Api = Api()
     """Where the management API listens."""
+    logging: SuiteLogging = SuiteLogging()
+    """Where log lines are sent, beside the files that hold them."""
+    automation: Automation = Automation()
+    """What is done without being asked for."""
     orphans: Literal["adopt", "reap"] = "adopt"
     """Services that a killed daemon left running are taken over, or ended and started anew."""

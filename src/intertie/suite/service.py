@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self, cast
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from intertie.suite.health import Healthcheck
+from intertie.suite.logging import Logging
 from intertie.suite.restart import Restart, policy
 from intertie.suite.values import (
     Argv,
@@ -307,6 +308,8 @@ class Service(Model):
     """CPUs that all its processes together may use, by control group; 0.5 is half of one."""
     pids_limit: Count | None = None
     """Processes and threads it may have, by control group."""
+    logging: Logging = Logging()
+    """How much of its logs is kept, and where they are sent."""
     tty: Flag = False
     """Run it on a terminal of its own: `intertie attach` shows it and types into it."""
 

@@ -1,0 +1,70 @@
+"""Those that look after running services. Loaded while services start."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from intertie.app.orchestrator import Inner, SuiteOrchestrator
+from intertie.automation.remedy import Remedy
+from intertie.plan import Action, Step
+from intertie.runtime.change import Changes, Progress
+from intertie.runtime.component import Component
+from intertie.runtime.rotation import Rotator
+from intertie.runtime.watch import Reaction, Watcher
+from intertie.suite.logging import Logging
+from intertie.suite.service import Service
+
+_MOST_NAMED = 3
+
+
+def watchers(inner: Inner) -> Iterator[Component]:
+    """Each follows what the suite says now, also when it says nothing yet."""
+    orchestrator = inner.orchestrator
+    yield Rotator(orchestrator.folder.logs, lambda: _logging(orchestrator))
+    yield Remedy(
+        orchestrator.supervisor,
+        inner.changes,
+        orchestrator.hub,
+        driver=orchestrator.driver,
+        place=orchestrator.surroundings(),
+        wanted=lambda: orchestrator.suite.automation.recovery,
+    )
+    watcher = Watcher(
+        orchestrator.settings.file.parent,
+        lambda: _services(orchestrator),
+        _Act(orchestrator, inner.changes),
+        orchestrator.hub,
+    )
+    orchestrator.on_apply.append(watcher.renew)
+    yield watcher
+
+
+class _Act:
+    """What a change of watched files leads to: a change of the suite, seen through."""
+
+    def __init__(self, orchestrator: SuiteOrchestrator, changes: Changes) -> None:
+        self._supervisor = orchestrator.supervisor
+        self._changes = changes
+
+    async def __call__(self, name: str, reaction: Reaction, files: tuple[Path, ...]) -> None:
+        async def work(progress: Progress) -> None:
+            if reaction == "restart":
+                await self._supervisor.restart([name], progress)
+            else:
+                await self._supervisor.reload([name], progress)
+
+        verb: Action = reaction
+        named = ", ".join(file.name for file in files[:_MOST_NAMED])
+        why = f"{named} changed" if len(files) <= _MOST_NAMED else f"{named}, … changed"
+        step = Step(verb, name, (why,))
+        title = f"{verb} {name}: {why}"
+        change = await self._changes.begin(title, work, actor="watch", steps=[step])
+        await self._changes.wait(change.id)
+
+
+def _services(orchestrator: SuiteOrchestrator) -> Mapping[str, Service]:
+    found = orchestrator.supervisor.snapshot().services
+    return {name: status.spec for name, status in found.items()}
+
+
+def _logging(orchestrator: SuiteOrchestrator) -> Mapping[str, Logging]:
+    return {name: spec.logging for name, spec in _services(orchestrator).items()}
