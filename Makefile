@@ -6,7 +6,7 @@ SAMPLE := .cache/samples/bigbuckbunny.mp4
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test up demo down test check fix generate bench clean
+.PHONY: help setup setup-test up demo down test check fix generate bench bench-orchestrator soak clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -44,6 +44,12 @@ generate: setup ## write schemas/ anew from the code
 
 bench: setup-test ## run the benchmarks
 	@$(BIN)/python -m benchmarks
+
+bench-orchestrator: setup ## measure beside other process managers for hours; FLAGS=--quick for half an hour
+	@$(BIN)/python -m benchmarks.orchestrator $(FLAGS)
+
+soak: setup ## crash a service each 5 s for an hour; FLAGS="--minutes 5" for less
+	@$(BIN)/python -m benchmarks.soak $(FLAGS)
 
 clean: ## remove all that make brought; the suite's data in .intertie stays
 	@if [ -x $(BIN)/intertie ]; then $(BIN)/intertie down --file $(SUITE) \

@@ -68,3 +68,22 @@ def test_stop_and_start_wait_for_the_state(running: Bench) -> None:
 
     assert stopped == "stopped"
     assert running.service("web")["status"] == "UP"
+
+
+def test_lines_can_be_chosen(running: Bench) -> None:
+    """By stream, by pattern, and from everything that is kept."""
+    errors = running.ok("logs", "echo", "--stream", "err", "--tail", "1").out
+    found = running.ok("logs", "--grep", "^hel+o", "--tail", "1").out
+    searched = running.ok("logs", "--search", "a warning").out
+
+    assert errors.strip().endswith("| a warning")
+    assert found.strip().endswith("| hello from echo")
+    assert "a warning" in searched
+
+
+def test_a_pattern_that_is_none_is_told(running: Bench) -> None:
+    """Before a line is printed."""
+    done = running("logs", "--grep", "(")
+
+    assert done.code == 1
+    assert "regular expression" in done.err

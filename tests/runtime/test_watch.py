@@ -42,6 +42,13 @@ class Desk:
         with fail_after(20):
             return await self.done.receive()
 
+    async def next_with(self, path: str) -> None:
+        """Write a file until that is seen; before its folder is watched, it may not be."""
+        files: tuple[str, ...] = ()
+        while path not in files:
+            (self.folder / path).write_text("new")
+            _, _, files = await self.next()
+
     async def event(self) -> Event:
         """What is told next."""
         with fail_after(20):
@@ -148,9 +155,7 @@ async def test_what_is_missing_is_told_once_and_watched_when_it_appears(tmp_path
         (tmp_path / "deep/src").mkdir()
         assert (await desk.next())[0] == "a"
 
-        (tmp_path / "deep/src/new.py").write_text("new")
-        while "deep/src/new.py" not in (await desk.next())[2]:
-            pass
+        await desk.next_with("deep/src/new.py")
         assert desk.events.statistics().current_buffer_used == 0
 
 
@@ -162,13 +167,8 @@ async def test_a_folder_that_is_made_anew_is_watched_on(tmp_path: Path) -> None:
         src.rmdir()
         assert (await desk.event()).type == WatchMissing.type
         src.mkdir()
-        while "src" not in (await desk.next())[2] or not src.exists():
-            pass
 
-        (src / "new.py").write_text("new")
-
-        while "src/new.py" not in (await desk.next())[2]:
-            pass
+        await desk.next_with("src/new.py")
 
 
 async def test_a_changed_suite_is_watched_as_it_says_now(tmp_path: Path) -> None:

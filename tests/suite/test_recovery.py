@@ -70,3 +70,13 @@ def test_mistakes_are_told(recovery: object, fault: str) -> None:
     """Rather than guessed at."""
     with pytest.raises(ValidationError, match=fault):
         AutomaticRecovery.model_validate(recovery)
+
+
+@pytest.mark.parametrize("step", ["alrt", 7, {"script": "./repair", "timeout": 0}, {"run": "x"}])
+def test_a_faulty_step_is_one_fault_of_that_step(step: object) -> None:
+    """Not one for each thing it might have been."""
+    with pytest.raises(ValidationError) as caught:
+        AutomaticRecovery.model_validate({"steps": ["retry", step]})
+
+    assert {error["loc"][:2] for error in caught.value.errors()} == {("steps", 1)}
+    assert len({error["loc"][2] for error in caught.value.errors()}) == 1

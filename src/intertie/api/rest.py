@@ -30,6 +30,10 @@ from intertie.control.use_cases import Control
 from intertie.runtime.change import Change
 from intertie.runtime.component import Status
 from intertie.runtime.explain import Explanation
+from intertie.runtime.log_filter import Filter
+from intertie.runtime.log_record import Level
+from intertie.runtime.log_tap import Stream
+from intertie.runtime.logs import LogLine
 
 Page = Annotated[int, Query(ge=1)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -147,16 +151,41 @@ async def restart(control: Use, actor: Writer, body: ServicesBody) -> Accepted:
 
 @router.get("/api/logs", tags=["services"], status_code=200, response_class=live.EventStream)
 async def logs(
+    *,
     control: Use,
     _: Reader,
     services: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI copies it
     tail: Annotated[int, Query(ge=0, le=100_000)] = 100,
     follow: bool = False,
+    stream: Stream | None = None,
+    grep: Annotated[str | None, Query(max_length=1000)] = None,
+    level: Level | None = None,
 ) -> Response:
-    """Log lines as server-sent events; without `follow` the stream ends after the last line."""
+    """Log lines as server-sent events; without `follow` the stream ends after the last line.
+
+    `stream`, `grep` (a regular expression) and `level` (of JSON and logfmt lines) choose lines.
+    """
+    only = Filter(stream=stream, grep=grep, level=level)
+    only.check()
     chosen = control.logs.choose(services)
-    lines = control.logs.read(chosen, tail=tail, follow=follow)
+    lines = control.logs.read(chosen, tail=tail, follow=follow, only=only)
     return live.EventStream(lines, lambda line: live.frame(asdict(line)))
+
+
+@router.get("/api/logs/search", tags=["services"])
+async def search_logs(
+    *,
+    control: Use,
+    _: Reader,
+    pattern: Annotated[str, Query(min_length=1, max_length=1000)],
+    services: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI copies it
+    regex: bool = False,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    stream: Stream | None = None,
+) -> list[LogLine]:
+    """The first lines that hold the pattern, rotated parts included, file by file."""
+    found = await control.logs.search(services, pattern, regex=regex, limit=limit, stream=stream)
+    return list(found)
 
 
 @router.get("/api/changes", tags=["changes"])

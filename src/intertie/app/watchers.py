@@ -1,16 +1,18 @@
 """Those that look after running services. Loaded while services start."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from intertie.app.orchestrator import Inner, SuiteOrchestrator
 from intertie.automation.remedy import Remedy
+from intertie.forward import forwarders
 from intertie.plan import Action, Step
 from intertie.runtime.change import Changes, Progress
 from intertie.runtime.component import Component
+from intertie.runtime.logs import LogReader
 from intertie.runtime.rotation import Rotator
 from intertie.runtime.watch import Reaction, Watcher
-from intertie.suite.logging import Logging
+from intertie.suite.logging import Logging, forwarded
 from intertie.suite.service import Service
 
 _MOST_NAMED = 3
@@ -27,6 +29,13 @@ def watchers(inner: Inner) -> Iterator[Component]:
         driver=orchestrator.driver,
         place=orchestrator.surroundings(),
         wanted=lambda: orchestrator.suite.automation.recovery,
+    )
+    yield from forwarders(
+        orchestrator.suite.logging.forward,
+        reader=LogReader(orchestrator.folder.logs, ended=_ended(orchestrator)),
+        services=lambda target: _forwarded(orchestrator, target),
+        resolve=orchestrator.surroundings().resolve,
+        folder=orchestrator.folder.root / "forward",
     )
     watcher = Watcher(
         orchestrator.settings.file.parent,
@@ -59,6 +68,15 @@ class _Act:
         title = f"{verb} {name}: {why}"
         change = await self._changes.begin(title, work, actor="watch", steps=[step])
         await self._changes.wait(change.id)
+
+
+def _ended(orchestrator: SuiteOrchestrator) -> Callable[[str, int], bool]:
+    return lambda service, index: not orchestrator.supervisor.has_process(service, index)
+
+
+def _forwarded(orchestrator: SuiteOrchestrator, name: str) -> Sequence[str]:
+    target = orchestrator.suite.logging.forward.get(name)
+    return forwarded(name, target, _logging(orchestrator)) if target is not None else ()
 
 
 def _services(orchestrator: SuiteOrchestrator) -> Mapping[str, Service]:

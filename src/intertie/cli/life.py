@@ -1,5 +1,6 @@
 """`up`, `down` and the daemon that `up` starts."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -78,8 +79,11 @@ def down(target: Target) -> None:
 @suite_options
 @click.option("--profile", "profiles", multiple=True)
 @click.option("--insecure-local", is_flag=True)
-def daemon(target: Target, profiles: Sequence[str], insecure_local: bool) -> None:
-    """Run the suite in this process until SIGTERM; `up` starts this."""
+@click.option("--launcher", type=int)
+def daemon(
+    target: Target, profiles: Sequence[str], insecure_local: bool, launcher: int | None
+) -> None:
+    """Run the suite in this process until SIGTERM; `up` starts this, and names itself LAUNCHER."""
     from intertie.app import Settings, serve
 
     serve(
@@ -89,6 +93,7 @@ def daemon(target: Target, profiles: Sequence[str], insecure_local: bool) -> Non
             folder=target.folder,
             profiles=tuple(profiles),
             insecure_local=insecure_local,
+            launcher=launcher,
         )
     )
 
@@ -105,7 +110,7 @@ def _launch(target: Target, profiles: Sequence[str], insecure_local: bool) -> _L
     """Start the daemon in a session of its own, so that a closed terminal does not end it."""
     target.folder.create()
     command = [sys.executable, "-m", "intertie", "daemon", "--file", str(target.file.resolve())]
-    command += ["--state", str(target.folder.root)]
+    command += ["--state", str(target.folder.root), "--launcher", str(os.getpid())]
     command += ["--env", target.environment] if target.environment else []
     command += [f"--profile={name}" for name in profiles]
     command += ["--insecure-local"] if insecure_local else []

@@ -9,6 +9,7 @@ from intertie.cli.change import follow
 from intertie.cli.client import Client
 from intertie.cli.options import Target, json_option, suite_options
 
+_LEVELS = ("trace", "debug", "info", "warning", "error", "critical")
 _names = click.argument("services", nargs=-1, required=True)
 
 
@@ -33,12 +34,31 @@ def ps(target: Target, as_json: bool) -> None:
 @click.option(
     "--tail", "-n", default=100, show_default=True, help="Lines to begin with, a service."
 )
-def logs(target: Target, services: Sequence[str], follow: bool, tail: int, as_json: bool) -> None:
+@click.option("--stream", type=click.Choice(["out", "err"]), help="Standard output or error only.")
+@click.option("--grep", metavar="REGEX", help="Lines with a match only.")
+@click.option(
+    "--level", type=click.Choice(_LEVELS), help="JSON and logfmt lines at least this grave."
+)
+@click.option("--search", metavar="TEXT", help="Find TEXT in everything kept, rotated parts too.")
+def logs(
+    *,
+    target: Target,
+    services: Sequence[str],
+    follow: bool,
+    tail: int,
+    as_json: bool,
+    search: str | None,
+    **only: str | None,
+) -> None:
     """Print the logs of SERVICES (default: all), oldest first."""
     with Client.connect(target.folder) as client:
-        lines = client.events(
-            "/api/logs", services=list(services) or None, follow=follow, tail=tail
-        )
+        named = list(services) or None
+        if search is not None:
+            lines = client.get(
+                "/api/logs/search", services=named, pattern=search, stream=only["stream"]
+            )
+        else:
+            lines = client.events("/api/logs", services=named, follow=follow, tail=tail, **only)
         for line in lines:
             if as_json:
                 render.json_line(line)

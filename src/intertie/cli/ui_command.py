@@ -8,6 +8,7 @@ from intertie.cli.options import Target, suite_options
 from intertie.cli.running import find_daemon
 from intertie.errors import DaemonError, IntertieError
 
+_ITS_PACKAGES = {"textual", "rich"}  # the second comes with the first
 _CANNOT = "cannot show the terminal UI"
 
 
@@ -18,7 +19,7 @@ def ui(target: Target) -> None:
     try:
         from intertie.cli.ui.app import SuiteApp
     except ModuleNotFoundError as exc:
-        if exc.name != "textual":
+        if (exc.name or "").partition(".")[0] not in _ITS_PACKAGES:
             raise
         raise IntertieError(
             f"{_CANNOT}: the package textual is not installed; install intertie[ui]"

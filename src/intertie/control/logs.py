@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from intertie.control.services import Services
+from intertie.runtime.log_filter import ALL, Filter
+from intertie.runtime.log_tap import Stream
 from intertie.runtime.logs import LogLine, LogReader
 
 
@@ -17,24 +19,34 @@ class Logs:
 
     @asynccontextmanager
     async def read(
-        self, names: Sequence[str], *, tail: int, follow: bool
+        self, names: Sequence[str], *, tail: int, follow: bool, only: Filter = ALL
     ) -> AsyncIterator[AsyncIterator[LogLine]]:
-        """The last `tail` lines of each file of the services (all, when none is named).
+        """The last `tail` lines that pass, of each file of the services (all, when none is named).
 
-        With `follow`, goes on with lines as they are written. Raises NotFoundError at once.
+        With `follow`, goes on with lines as they are written. Raises NotFoundError, and
+        IntertieError for a filter that is none, at once.
         """
         chosen = self.choose(names)
+        only.check()
         if follow:
-            async with self.reader.follow(chosen, lines=tail) as lines:
+            async with self.reader.follow(chosen, lines=tail, only=only) as lines:
                 yield lines
         else:
-            yield self._tail(chosen, tail)
+            yield self._tail(chosen, tail, only)
+
+    async def search(
+        self, names: Sequence[str], pattern: str, *, regex: bool, limit: int, stream: Stream | None
+    ) -> Sequence[LogLine]:
+        """The first lines that hold the pattern, in archives too. Raises as `read` does."""
+        return await self.reader.search(
+            self.choose(names), pattern, regex=regex, limit=limit, stream=stream
+        )
 
     def choose(self, names: Sequence[str]) -> Sequence[str]:
         """The services named, all when none is. Raises NotFoundError."""
         return [service.name for service in self.services.choose(names)]
 
-    async def _tail(self, names: Sequence[str], tail: int) -> AsyncIterator[LogLine]:
+    async def _tail(self, names: Sequence[str], tail: int, only: Filter) -> AsyncIterator[LogLine]:
         for name in names:
-            for line in await self.reader.tail(name, lines=tail):
+            for line in await self.reader.tail(name, lines=tail, only=only):
                 yield line

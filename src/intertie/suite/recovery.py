@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self, cast
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from intertie.suite.values import Argv, Count, Flag, Model, Name, Period, at, one_or_more
 
@@ -20,7 +20,17 @@ class Script(Model):
     """It is killed, and has failed, when it takes longer."""
 
 
-Ladder = tuple[Rung | Script, ...]
+def _kind(value: object) -> str:
+    return "[map]" if isinstance(value, dict | Script) else "[word]"
+
+
+# Told apart beforehand, so that a mistake is one fault and not one for each alternative.
+Ladder = tuple[
+    Annotated[
+        Annotated[Rung, Tag("[word]")] | Annotated[Script, Tag("[map]")], Discriminator(_kind)
+    ],
+    ...,
+]
 
 
 class AutomaticRecovery(Model):

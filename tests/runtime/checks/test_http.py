@@ -1,5 +1,5 @@
 import gc
-from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from anyio import Event, move_on_after
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
-def check(port: int, interval_s: float = 1.0, **keys: object) -> HttpCheck:
+def check(port: int, interval_s: float = 1.0, **keys: Any) -> HttpCheck:
     """Of /health, unless it says otherwise."""
     probe = HttpProbe.model_validate({"path": "/health", **keys})
     return HttpCheck(port, probe, interval_s=interval_s)
@@ -57,7 +57,7 @@ async def test_a_closed_port_is_told() -> None:
         ({"status": 401, "body": "naïve"}, None),
     ],
 )
-async def test_status_and_body_are_as_declared(keys: Mapping[str, object], reason: str) -> None:
+async def test_status_and_body_are_as_declared(keys: dict[str, Any], reason: str) -> None:
     """Both must be right."""
     body = "please login, naïve \ud800".encode("utf-8", "surrogatepass")
     head = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: %d\r\n\r\n" % len(body)
@@ -112,10 +112,10 @@ async def test_a_connection_is_kept_for_frequent_checks() -> None:
 @pytest.mark.parametrize(
     "keys", [{"interval_s": 5.0}, {"headers": {"Connection": "close"}}, {"method": "POST"}]
 )
-async def test_other_connections_are_not_kept(keys: dict[str, object]) -> None:
+async def test_other_connections_are_not_kept(keys: dict[str, Any]) -> None:
     """A server need not hold one for long, nor when told so, nor may a POST be asked twice."""
     async with answering(OK, times=10) as peer:
-        asked = check(peer.port, **keys)  # type: ignore[arg-type]
+        asked = check(peer.port, **keys)
         assert [await asked(), await asked()] == [None, None]
         await eventually(lambda: peer.gone == 2)
 

@@ -109,7 +109,7 @@ async def test_liveness_is_a_watchdog_that_comes_in_time(tmp_path: Path) -> None
             say(notify, text)
             await changed.wait()
             assert await notify.liveness(5)() is None
-            began = notify.last_watchdog_s or 0
+            began = notify.last_watchdog_s
             await eventually(lambda began=began: current_time() - began > 0.05)  # type: ignore[misc]
             reason = await check()
             assert reason is not None

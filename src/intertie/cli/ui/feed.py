@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Literal, Self, TypeVar
 
 import httpx
 from anyio import to_thread
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from intertie.api.models import Accepted, ChangePage, ServicePage, ServiceView
 from intertie.cli.running import find_daemon
@@ -26,9 +26,14 @@ _PAGE = 1000
 _CHANGES = 20
 _GONE = "cannot reach the suite: it is not running; start it with `intertie up`"
 
+_accepted = TypeAdapter(Accepted)
+_change = TypeAdapter(Change)
+_change_page = TypeAdapter(ChangePage)
+_event = TypeAdapter(Event)
 _explanation = TypeAdapter(Explanation)
 _log_line = TypeAdapter(LogLine)
-M = TypeVar("M", bound=BaseModel)
+_service_page = TypeAdapter(ServicePage)
+T = TypeVar("T")
 
 
 class Feed:
@@ -57,14 +62,14 @@ class Feed:
         page = 0
         while True:
             page += 1
-            answer = await self._get(ServicePage, f"/api/services?page={page}&limit={_PAGE}")
+            answer = await self._get(_service_page, f"/api/services?page={page}&limit={_PAGE}")
             found += answer.items
             if len(found) >= answer.total or not answer.items:
                 return found
 
     async def changes(self) -> list[Change]:
         """The latest changes, newest first."""
-        return (await self._get(ChangePage, f"/api/changes?limit={_CHANGES}")).items
+        return (await self._get(_change_page, f"/api/changes?limit={_CHANGES}")).items
 
     async def explain(self, service: str) -> Explanation | None:
         """Why a service is where it is; None when there is no such service any more."""
@@ -74,40 +79,39 @@ class Feed:
             raise
         except IntertieError:
             return None
-        return _explanation.validate_json(answer.content)
+        return _parse(_explanation, answer.content)
 
     async def act(self, verb: Verb, services: Sequence[str]) -> str:
         """Begin a change; its id."""
         body = {"services": list(services)}
         answer = await self._send("POST", f"/api/services/{verb}", body)
-        return Accepted.model_validate_json(answer.content).id
+        return _parse(_accepted, answer.content).id
 
     async def end_of(self, change: str) -> Change:
         """The change once it has ended. Raises DaemonError when the daemon ended before it."""
         latest: Change | None = None
-        async with aclosing(self._stream(f"/api/changes/{change}/events")) as frames:
-            async for data in frames:
-                latest = Change.model_validate_json(data)
+        async with self._stream(_change, f"/api/changes/{change}/events") as stages:
+            async for stage in stages:
+                latest = stage
         if latest is None or latest.status == "doing":
             raise DaemonError(f"cannot tell how change {change} ended: the daemon ended before it")
         return latest
 
-    async def events(self, after: str | None = None) -> AsyncIterator[Event]:
+    def events(
+        self, *, after: str | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
         """Events after the one with id `after`, or all that are kept, and those to come."""
         headers = {"last-event-id": after} if after else {}
-        async with aclosing(self._stream("/api/events?follow=true", headers)) as frames:
-            async for data in frames:
-                yield Event.model_validate_json(data)
+        return self._stream(_event, "/api/events?follow=true", headers)
 
-    async def logs(self, service: str, *, tail: int) -> AsyncIterator[LogLine]:
+    def logs(
+        self, service: str, *, tail: int
+    ) -> AbstractAsyncContextManager[AsyncIterator[LogLine]]:
         """The last `tail` lines of each log file of a service, and those to come."""
-        path = f"/api/logs?services={service}&tail={tail}&follow=true"
-        async with aclosing(self._stream(path)) as frames:
-            async for data in frames:
-                yield _log_line.validate_json(data)
+        return self._stream(_log_line, f"/api/logs?services={service}&tail={tail}&follow=true")
 
-    async def _get(self, model: type[M], path: str) -> M:
-        return model.model_validate_json((await self._send("GET", path)).content)
+    async def _get(self, adapter: TypeAdapter[T], path: str) -> T:
+        return _parse(adapter, (await self._send("GET", path)).content)
 
     async def _send(self, method: str, path: str, body: object = None) -> httpx.Response:
         with _explained():
@@ -115,8 +119,11 @@ class Feed:
         _raise_for(response)
         return response
 
-    async def _stream(self, path: str, headers: dict[str, str] | None = None) -> AsyncIterator[str]:
-        """The data of each server-sent event; a daemon that ends is the end of the stream."""
+    @asynccontextmanager
+    async def _stream(
+        self, adapter: TypeAdapter[T], path: str, headers: dict[str, str] | None = None
+    ) -> AsyncIterator[AsyncIterator[T]]:
+        """What server-sent events hold. They end, or fail with DaemonError, with the daemon."""
         timeout = httpx.Timeout(None, connect=_CONNECT_S)
         request = self._http.stream("GET", path, headers=headers, timeout=timeout)
         with _explained():
@@ -124,9 +131,13 @@ class Feed:
                 if response.is_error:
                     await response.aread()
                     _raise_for(response)
-                async for line in response.aiter_lines():
-                    if line.startswith("data:"):
-                        yield line[5:]
+                yield _items(response, adapter)
+
+
+async def _items(response: httpx.Response, adapter: TypeAdapter[T]) -> AsyncIterator[T]:
+    async for line in response.aiter_lines():
+        if line.startswith("data:"):
+            yield _parse(adapter, line[5:])
 
 
 def _find(folder: StateFolder) -> tuple[Daemon, str]:
@@ -139,6 +150,16 @@ def _find(folder: StateFolder) -> tuple[Daemon, str]:
         raise DaemonError(_GONE) from exc  # it ended in between
     except OSError as exc:
         raise DaemonError(f"cannot read the management key: {exc}") from exc
+
+
+def _parse(adapter: TypeAdapter[T], data: str | bytes) -> T:
+    try:
+        return adapter.validate_json(data)
+    except ValidationError as exc:
+        raise DaemonError(
+            "cannot understand the daemon: it is of another version;"
+            " restart it with `intertie down` and `intertie up`"
+        ) from exc
 
 
 @contextmanager

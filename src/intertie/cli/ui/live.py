@@ -1,7 +1,7 @@
 """Keeps the UI told: reads what the daemon tells, and finds the daemon again when it was away."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 import anyio
@@ -23,7 +23,7 @@ TAIL = 500
 _IDLE_S = 1.0
 _RETRY_S = 0.5
 _SETTLE_S = 0.15
-_MOST_WAITING = 10_000
+_MOST_WAITING = 3_000
 _ENDED = "the daemon ended"
 
 T = TypeVar("T")
@@ -44,8 +44,8 @@ class Watcher(Protocol):
         """All services as they are now."""
         ...
 
-    def happened(self, events: Sequence[Event]) -> None:
-        """Events, each once, oldest first."""
+    def happened(self, events: Sequence[Event], left_out: int) -> None:
+        """Events, each once, oldest first; before them, so many were left out."""
         ...
 
     def changes_are(self, changes: Sequence[Change]) -> None:
@@ -60,40 +60,43 @@ class Watcher(Protocol):
         """The lines to come are those of this service, from its last ones on."""
         ...
 
-    def logged(self, lines: Sequence[LogLine]) -> None:
-        """More lines of it."""
+    def logged(self, lines: Sequence[LogLine], left_out: int) -> None:
+        """More lines of it; before them, so many were left out: nobody could read them."""
         ...
 
 
 class Batch(Generic[T]):
     """Collects what comes one by one and hands it on at most once a frame.
 
-    When more comes in a frame than can be waiting, the oldest are left out.
+    When more comes in a frame than can be waiting, the oldest are left out, and counted.
     """
 
-    def __init__(self, hand_on: Callable[[Sequence[T]], None]) -> None:
+    def __init__(self, hand_on: Callable[[Sequence[T], int], None]) -> None:
         self._hand_on = hand_on
         self._items: deque[T] = deque(maxlen=_MOST_WAITING)
+        self._left_out = 0
         self._filled = anyio.Event()
 
     def add(self, item: T) -> None:
         """Hand it on with the next frame."""
+        self._left_out += len(self._items) == self._items.maxlen
         self._items.append(item)
         self._filled.set()
 
     def drop(self) -> None:
         """Forget what was not handed on yet."""
         self._items.clear()
+        self._left_out = 0
 
     async def run(self) -> None:
         """Hand on until cancelled."""
         while True:
             await self._filled.wait()
             self._filled = anyio.Event()
-            items = tuple(self._items)
-            self._items.clear()
+            items, left_out = tuple(self._items), self._left_out
+            self.drop()
             if items:
-                self._hand_on(items)
+                self._hand_on(items, left_out)
             await sleep(FRAME_S)
 
 
@@ -108,7 +111,7 @@ class Live:
         self._nudge = anyio.Event()
         self._changes_are_old = True
         self._last_event: str | None = None
-        self._events = Batch(self._happened)
+        self._events = Batch(watcher.happened)
         self._lines = Batch(watcher.logged)
 
     def look_at(self, service: str | None) -> None:
@@ -134,18 +137,21 @@ class Live:
         """Until the daemon ends its stream of events."""
         self._watcher.connected(feed.daemon)
         self._changes_are_old = True
-        readers: tuple[Callable[[Feed], Awaitable[None]], ...] = (self._poll, self._follow)
         async with create_task_group() as group:
-            for reader in readers:
-                group.start_soon(reader, feed)
+            group.start_soon(self._poll, feed)
+            group.start_soon(self._follow, feed)
             group.start_soon(self._events.run)
             group.start_soon(self._lines.run)
-            async for event in feed.events(after=self._last_event):
-                self._last_event = event.id
-                self._events.add(event)
-                self._changes_are_old |= event.type == ChangeProgressed.type
-                self._nudge.set()
+            async with feed.events(after=self._last_event) as events:
+                async for event in events:
+                    self._take(event)
             group.cancel_scope.cancel()
+
+    def _take(self, event: Event) -> None:
+        self._last_event = event.id
+        self._events.add(event)
+        self._changes_are_old |= event.type == ChangeProgressed.type
+        self._nudge.set()
 
     async def _poll(self, feed: Feed) -> None:
         """The state as soon as an event says that it changed, and once in a while anyway."""
@@ -176,15 +182,13 @@ class Live:
         self._lines.drop()
         self._watcher.logs_begin(service)
         try:
-            async for line in feed.logs(service, tail=TAIL):
-                self._lines.add(line)
+            async with feed.logs(service, tail=TAIL) as lines:
+                async for line in lines:
+                    self._lines.add(line)
         except DaemonError:
             raise
         except IntertieError:
             return  # the service is gone from the suite; the next one looked at has logs again
-
-    def _happened(self, events: Sequence[Event]) -> None:
-        self._watcher.happened(events)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
