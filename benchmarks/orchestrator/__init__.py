@@ -35,9 +35,11 @@ def main(argv: Sequence[str] = ("--quick",)) -> int:
         if not options.only or name in options.only
     }
     rivals = [each for each in contenders() if not options.rival or each.name in options.rival]
-    result = measure(installed(rivals), chosen)
-    report.keep(result, list(chosen))
-    sys.stdout.write(report.tables(result) + "\n")
+    tables = ""
+    for result in measure(installed(rivals), chosen):
+        report.keep(result, list(chosen))
+        tables = report.tables(result)
+    sys.stdout.write(f"{tables}\n")
     return 0
 
 

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -74,8 +74,13 @@ def installed(rivals: Sequence[Rival]) -> Sequence[Column]:
     return columns
 
 
-def measure(columns: Sequence[Column], chosen: Mapping[str, tuple[int, Scenario]]) -> Result:
-    """Everything; within a round each contender once, so that a slow moment hits all."""
+def measure(
+    columns: Sequence[Column], chosen: Mapping[str, tuple[int, Scenario]]
+) -> Iterator[Result]:
+    """What is there so far, after each scenario.
+
+    Within a round each contender runs once, so that a slow moment of the machine hits all.
+    """
     result = Result(columns)
     for name, (rounds, scenario) in chosen.items():
         for number in range(1, rounds + 1):
@@ -84,7 +89,7 @@ def measure(columns: Sequence[Column], chosen: Mapping[str, tuple[int, Scenario]
             present = [column for column in columns if not column.missing]
             for column in present[number % len(present) :] + present[: number % len(present)]:
                 _round(column, name, scenario, f"{number}/{rounds}")
-    return result
+        yield result
 
 
 def _round(column: Column, name: str, scenario: Scenario, number: str) -> None:

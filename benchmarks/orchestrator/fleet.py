@@ -63,7 +63,8 @@ class Fleet:
         """What the payloads told so far, oldest first."""
         if not self.stamps_file.exists():
             return []
-        rows = (line.split() for line in self.stamps_file.read_text().splitlines())
+        whole, _, _ = self.stamps_file.read_text().rpartition("\n")  # one may be under way
+        rows = (line.split() for line in whole.splitlines())
         return [
             Stamp(task, event, int(pid), int(at)) for task, kind, pid, at in rows if kind == event
         ]

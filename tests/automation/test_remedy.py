@@ -8,11 +8,20 @@ from intertie.automation.remedy import RecoveryAlert, ServiceRecovered
 from intertie.event import ServiceFailed, ServiceStarted
 from intertie.plan import State
 from intertie.runtime.component import Status
+from intertie.suite.service import Service
 from tests.automation.stage import recovering
 from tests.runtime.stage import service, shell
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.anyio
+
+
+GO_ON = "echo up && exec sleep 1000"
+
+
+def failing() -> Service:
+    """One that is never well, not even for the moment until it ends."""
+    return shell("exit 7", ready_log_line="up")
 
 
 def watched(path: Path, **keys: object) -> dict[str, object]:
@@ -45,7 +54,7 @@ async def test_the_dependency_that_is_not_well_is_restarted_first(tmp_path: Path
         await ward.up(
             db=shell(db, **watched(socket)),
             api=service(depends_on={"db": {"condition": "service_healthy"}}),
-            web=shell(f"test -e {socket} && exec sleep 1000", depends_on=["api"]),
+            web=shell(f"test -e {socket} && {GO_ON}", ready_log_line="up", depends_on=["api"]),
         )
         first = {name: ward.stage.pid(name) for name in ("db", "api")}
         socket.unlink()
@@ -84,7 +93,7 @@ async def test_where_both_are_recovered_the_dependent_waits(tmp_path: Path) -> N
 async def test_a_person_is_told_once_when_nothing_helped(tmp_path: Path) -> None:
     """After as many steps as are allowed; and again only after that person acted."""
     async with recovering(tmp_path, steps=["restart"], max_attempts=2) as ward:
-        await ward.up(api=shell("exit 7"))
+        await ward.up(api=failing())
 
         alert = await ward.stage.next(RecoveryAlert, "api")
 
@@ -107,7 +116,7 @@ async def test_a_script_repairs_what_a_restart_cannot(tmp_path: Path) -> None:
     script.chmod(0o755)
     steps = ["restart", {"script": "./repair.sh", "timeout": "10s"}, "alert"]
     async with recovering(tmp_path, steps=steps) as ward:
-        await ward.up(api=shell("test -e settings && exec sleep 1000"))
+        await ward.up(api=shell(f"test -e settings && {GO_ON}", ready_log_line="up"))
 
         await ward.stage.next(ServiceRecovered, "api")
 
@@ -135,7 +144,7 @@ async def test_retry_gives_a_failing_health_check_time(tmp_path: Path) -> None:
     """A service that becomes well by itself keeps its process."""
     socket = tmp_path / "socket"
     run = f"touch {socket}; exec sleep 1000"
-    async with recovering(tmp_path, grace="1s") as ward:
+    async with recovering(tmp_path, grace="400ms") as ward:
         await ward.up(api=shell(run, **watched(socket)))
         pid = ward.stage.pid("api")
         socket.unlink()
@@ -152,7 +161,7 @@ async def test_retry_gives_a_failing_health_check_time(tmp_path: Path) -> None:
 async def test_a_service_stopped_on_request_stays_stopped(tmp_path: Path) -> None:
     """Also when its ladder was about to start it."""
     async with recovering(tmp_path, steps=["restart"], cooldown="1h", max_attempts=9) as ward:
-        await ward.up(api=shell("exit 7"), other=service())
+        await ward.up(api=failing(), other=service())
         await eventually(lambda: ward.stage.replica("api").state is State.FAILED)
         await ward.begin("stop", "api", actor="somebody")
         await ward.begin("stop", "other", actor="somebody")
@@ -170,7 +179,7 @@ async def test_what_a_person_does_ends_the_step_that_is_being_done(tmp_path: Pat
     started = tmp_path / "started"
     steps = [{"script": ["/bin/sh", "-c", f"touch {started}; exec sleep 1000"]}]
     async with recovering(tmp_path, steps=steps) as ward:
-        await ward.up(api=shell("exit 7"))
+        await ward.up(api=failing())
         await eventually(started.exists)
 
         await ward.begin("stop", "api", actor="somebody")
@@ -186,7 +195,7 @@ async def test_who_aborts_a_step_is_not_contradicted(tmp_path: Path) -> None:
     started = tmp_path / "started"
     steps = [{"script": ["/bin/sh", "-c", f"touch {started}; exec sleep 1000"]}]
     async with recovering(tmp_path, steps=steps) as ward:
-        await ward.up(api=shell("exit 7"))
+        await ward.up(api=failing())
         await eventually(started.exists)
 
         [step] = [c for c in (await ward.changes.list()).items if c.actor == "recovery"]
@@ -200,7 +209,7 @@ async def test_who_aborts_a_step_is_not_contradicted(tmp_path: Path) -> None:
 async def test_only_the_services_named_are_recovered(tmp_path: Path) -> None:
     """Until the suite file says otherwise."""
     async with recovering(tmp_path, services=["api"], steps=["restart"]) as ward:
-        await ward.up(other=shell("exit 7"), api=service())
+        await ward.up(other=failing(), api=service())
         os.kill(ward.stage.pid("api"), signal.SIGKILL)
         await ward.stage.next(ServiceRecovered, "api")
         assert await ward.titles() == ["restart api"]

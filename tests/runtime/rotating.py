@@ -13,11 +13,11 @@ from intertie.runtime.log_tap import Source, Tap
 SOURCE = Source("api", 0, "out")
 
 _WRITER = """
-import hashlib, os, sys
+import hashlib, os, select, sys
 digest = hashlib.sha256()
 rest = int(sys.argv[1])
 number = 0
-while rest > 0:
+while rest > 0 or not select.select([0], [], [], 0)[0]:
     block = b"".join(b"%012d %s\\n" % (n, b"x" * (n % 150)) for n in range(number, number + 500))
     number += 500
     rest -= len(block)
@@ -28,27 +28,44 @@ sys.stderr.write(digest.hexdigest())
 """
 
 _ROTATOR = """
-import sys
+import os, random, signal, sys, time
 from pathlib import Path
 from intertie.runtime.rotation import Rotator
 from intertie.suite.logging import Logging
-rule = Logging(max_size=int(sys.argv[2]), max_files=100_000)
-rotator = Rotator(Path(sys.argv[1]), lambda: {"api": rule})
-rotator.recover()
-print("recovered", flush=True)
-while True:
-    rotator.look()
+
+def rotate():
+    rule = Logging(max_size=int(sys.argv[2]), max_files=100_000)
+    rotator = Rotator(Path(sys.argv[1]), lambda: {"api": rule})
+    rotator.recover()
+    while True:
+        rotator.look()
+
+print("ready", flush=True)
+if not (kills := int(sys.argv[3])):
+    rotate()
+chance = random.Random(7)
+for _ in range(kills):
+    pid = os.fork()
+    if not pid:
+        rotate()
+    time.sleep(chance.uniform(0, 0.06))
+    os.kill(pid, signal.SIGKILL)
+    assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
 """
 
 
 @contextmanager
 def writer(path: Path, size: int) -> "Iterator[subprocess.Popen[bytes]]":
-    """A process that appends so many bytes of lines; its standard error is their SHA-256."""
+    """A process that appends lines: so many bytes, and until its standard input ends.
+
+    What it says on standard error in the end is their SHA-256.
+    """
     path.parent.mkdir(exist_ok=True)
     argv = [sys.executable, "-c", _WRITER, str(size)]
+    pipe = subprocess.PIPE
     with (
         path.open("ab") as out,
-        subprocess.Popen(argv, stdout=out, stderr=subprocess.PIPE) as process,
+        subprocess.Popen(argv, stdin=pipe, stdout=out, stderr=pipe) as process,
     ):
         try:
             yield process
@@ -57,21 +74,23 @@ def writer(path: Path, size: int) -> "Iterator[subprocess.Popen[bytes]]":
 
 
 @contextmanager
-def rotator(folder: Path, size: int) -> "Iterator[subprocess.Popen[bytes]]":
-    """A process that rotates without a pause; it has recovered already."""
-    argv = [sys.executable, "-c", _ROTATOR, str(folder), str(size)]
+def rotator(folder: Path, size: int, *, kills: int = 0) -> "Iterator[subprocess.Popen[bytes]]":
+    """A process that rotates without a pause. Or so many of them, each killed at a random point."""
+    argv = [sys.executable, "-c", _ROTATOR, str(folder), str(size), str(kills)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
-            assert process.stdout.readline() == b"recovered\n"
+            assert process.stdout.readline() == b"ready\n"
             yield process
         finally:
             process.kill()
 
 
 def digest(process: "subprocess.Popen[bytes]") -> str:
-    """Of what the writer wrote, once it has ended."""
+    """Of what the writer wrote; lets it end."""
+    assert process.stdin is not None
     assert process.stderr is not None
+    process.stdin.close()
     return process.stderr.read().decode()
 
 

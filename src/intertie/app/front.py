@@ -51,7 +51,7 @@ def control(inner: Inner) -> Control:
         jobs=Jobs(services, reader),
         terminals=Terminals(supervisor),
         logs=Logs(services, reader),
-        health=Health(supervisor.snapshot, lambda: inner.addresses),
+        health=Health(supervisor.snapshot, lambda: inner.addresses, orchestrator.points.drifted),
         metrics=Metrics(supervisor.snapshot),
         tokens=Tokens(lambda: orchestrator.issuer, jwt),
     )

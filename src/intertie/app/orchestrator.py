@@ -29,6 +29,7 @@ from intertie.drivers.process import ProcessDriver
 from intertie.errors import ConflictError, DaemonError, IntertieError
 from intertie.identity.api_key import ApiKey
 from intertie.plan import Replica, active
+from intertie.points.survey import PointsMonitor
 from intertie.runtime.autoscale import Autoscaler
 from intertie.runtime.cascade import Cascade
 from intertie.runtime.change import Changes
@@ -45,6 +46,7 @@ from intertie.runtime.supervisor import Supervisor
 from intertie.store.sqlite import SqliteRecords
 from intertie.suite import load
 from intertie.suite.model import Suite
+from intertie.suite.points import IntegrationPoints
 from intertie.suite.secret import lookup, resolve
 
 if TYPE_CHECKING:
@@ -112,6 +114,7 @@ class SuiteOrchestrator:
             before_stop=self._drained,
         )
         self.gateway = self._gateway()
+        self.points = PointsMonitor(self._integration_points, self.hub)
 
     def load(self) -> Wanted:
         """The suite file as it is now, with its engines. Raises SuiteError."""
@@ -231,6 +234,10 @@ class SuiteOrchestrator:
             env=_with_own_programs(inherited(os.environ)),
             resolve=partial(resolve, find=find),
         )
+
+    def _integration_points(self) -> Mapping[str, IntegrationPoints]:
+        services = self.suite.services.items()
+        return {name: s.integration_points for name, s in services if s.integration_points}
 
     async def _drained(self, replica: Replica) -> None:
         if self.gateway is not None:

@@ -37,6 +37,7 @@ def watchers(inner: Inner) -> Iterator[Component]:
         resolve=orchestrator.surroundings().resolve,
         folder=orchestrator.folder.root / "forward",
     )
+    yield inner.orchestrator.points
     watcher = Watcher(
         orchestrator.settings.file.parent,
         lambda: _services(orchestrator),

@@ -37,6 +37,7 @@ _HOME = {
     "check": "files",
     "plan": "files",
     "apply": "files",
+    "points": "integration",
     "schema": "files",
     "events": "watch",
     "changes": "watch",

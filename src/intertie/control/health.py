@@ -51,18 +51,24 @@ class Health:
 
     snapshot: Callable[[], Snapshot]
     addresses: Callable[[], Mapping[str, str]]
+    drifted: Callable[[], Mapping[str, str]] = dict
+    """Services whose machine is not as they declared, and why."""
 
     def report(self) -> Report:
         """Everything now. The suite is as well as its worst service."""
         found = self.snapshot().services
-        statuses = {name: status_of(service) for name, service in found.items()}
+        drifted = self.drifted()
+        statuses = {
+            name: worst([status_of(service), *([Status.DEGRADED] if name in drifted else [])])
+            for name, service in found.items()
+        }
         services = {
             name: ServiceHealth(
                 status=statuses[name],
                 dependencies={
                     other: statuses[other] for other in service.spec.depends_on if other in statuses
                 },
-                error=_error(service) if statuses[name] is not Status.UP else None,
+                error=_error(service, drifted) if statuses[name] is not Status.UP else None,
             )
             for name, service in found.items()
         }
@@ -75,7 +81,9 @@ def worst(statuses: Iterable[Status]) -> Status:
     return next((s for s in (Status.DOWN, Status.DEGRADED) if s in present), Status.UP)
 
 
-def _error(service: ServiceStatus) -> str:
+def _error(service: ServiceStatus, drifted: Mapping[str, str]) -> str:
+    if status_of(service) is Status.UP:
+        return drifted[service.name]
     flapping = next((r for r in service.replicas if r.flapping), None)
     if flapping is not None:
         return f"flapping: {flapping.reason}"

@@ -1,13 +1,12 @@
 """Read what services wrote."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from intertie.control.services import Services
 from intertie.runtime.log_filter import ALL, Filter
-from intertie.runtime.log_tap import Stream
-from intertie.runtime.logs import LogLine, LogReader
+from intertie.runtime.logs import LogLine, LogReader, Source, Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +20,10 @@ class Logs:
     async def read(
         self, names: Sequence[str], *, tail: int, follow: bool, only: Filter = ALL
     ) -> AsyncIterator[AsyncIterator[LogLine]]:
-        """The last `tail` lines that pass, of each file of the services (all, when none is named).
+        """The last `tail` lines of each file of the services (all, when none is named).
 
-        With `follow`, goes on with lines as they are written. Raises NotFoundError, and
-        IntertieError for a filter that is none, at once.
+        With `follow`, goes on with lines as they are written. With a filter, only lines that pass
+        it. Raises NotFoundError at once, and IntertieError for a filter that cannot be used.
         """
         chosen = self.choose(names)
         only.check()
@@ -35,11 +34,22 @@ class Logs:
             yield self._tail(chosen, tail, only)
 
     async def search(
-        self, names: Sequence[str], pattern: str, *, regex: bool, limit: int, stream: Stream | None
+        self,
+        names: Sequence[str],
+        pattern: str,
+        *,
+        regex: bool = False,
+        limit: int = 1000,
+        since: Mapping[Source, int] | None = None,
+        stream: Stream | None = None,
     ) -> Sequence[LogLine]:
-        """The first lines that hold the pattern, in archives too. Raises as `read` does."""
+        """The first lines that hold the pattern, in all that is kept of the services' logs.
+
+        Raises NotFoundError, and IntertieError for a pattern that cannot be used.
+        """
+        chosen = self.choose(names)
         return await self.reader.search(
-            self.choose(names), pattern, regex=regex, limit=limit, stream=stream
+            chosen, pattern, regex=regex, limit=limit, since=since, stream=stream
         )
 
     def choose(self, names: Sequence[str]) -> Sequence[str]:

@@ -65,6 +65,9 @@ def _type(item: Any) -> str:
         return _link(item["$ref"].rpartition("/")[2])
     if words := item.get("enum", [item["const"]] if "const" in item else []):
         return ", ".join(f"`{word}`" for word in words)
+    if "oneOf" in item:  # told apart by one of their keys
+        words = dict.fromkeys(word for branch in item["oneOf"] if (word := _type(branch)))
+        return " or ".join(words)
     if item["type"] == "array":
         return f"list of {_type(item['items'])}"
     if item["type"] == "object":

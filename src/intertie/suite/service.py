@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from intertie.suite.health import Healthcheck
 from intertie.suite.logging import Logging
+from intertie.suite.points import ApiConfiguration, IntegrationPoints
 from intertie.suite.restart import Restart, policy
 from intertie.suite.values import (
     Argv,
@@ -308,6 +309,10 @@ class Service(Model):
     """CPUs that all its processes together may use, by control group; 0.5 is half of one."""
     pids_limit: Count | None = None
     """Processes and threads it may have, by control group."""
+    api: ApiConfiguration | None = None
+    """How the service's own API is to be used."""
+    integration_points: IntegrationPoints | None = None
+    """What it needs of the machine: checked by `intertie points check`, watched while it runs."""
     logging: Logging = Logging()
     """How much of its logs is kept, and where they are sent."""
     tty: Flag = False

@@ -1,4 +1,5 @@
 import os
+import statistics
 import time
 import tracemalloc
 from pathlib import Path
@@ -120,7 +121,7 @@ async def test_a_line_that_comes_soon_is_seen_soon(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.touch()
 
-    assert statistics.median([await _delay_s(out, number) for number in range(20)]) < 0.005
+    assert statistics.median([await _delay_s(out, number) for number in range(20)]) < 0.02
 
 
 async def _delay_s(out: Path, number: int) -> float:
