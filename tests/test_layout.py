@@ -17,7 +17,6 @@ UNMIRRORED: dict[str, str] = {
     "src/intertie/suite/restart.py": "tests/suite/test_model.py",
     "src/intertie/suite/service.py": "tests/suite/test_model.py",
     "src/intertie/suite/values.py": "tests/suite/test_model.py",
-    "src/intertie/app/watchers.py": "only builds; tests/app/test_orchestrator.py runs it",
     "src/intertie/app/front.py": "only builds; tests/app/test_orchestrator.py and tests/api run it",
     "src/intertie/control/use_cases.py": "tests/control/test_actor.py tests who may call",
     "src/intertie/api/models.py": "data only; tests/api/test_rest.py tests what is sent",

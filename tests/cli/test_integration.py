@@ -7,7 +7,8 @@ services:
     command: sleep 1000
     api: {version: v2, auth_method: oauth2, rate_limit: 1000/hour, timeout: 30s}
     integration_points:
-      storage: {protocol: nfs4, mount: /no/such/mount, export: "nas:/media", mount_options: "rw,sync"}
+      storage:
+        {protocol: nfs4, mount: /no/such/mount, export: "nas:/media", mount_options: "rw,sync"}
       transcoding: {queue_system: embedded, priority_levels: [high, normal, low]}
 """
 

@@ -28,7 +28,7 @@ async def test_a_queue_that_answers_is_right() -> None:
     listener = await create_tcp_listener(local_host="127.0.0.1")
     async with listener, create_task_group() as group:
         group.start_soon(listener.serve, answer)
-        port = listener.extra(SocketAttribute.local_port)
+        port = listener.extra(SocketAttribute.local_port)  # noqa: S610 - not Django
 
         assert await statuses(queue_system="redis", port=port) == {
             "queue_system": "ok", "max_concurrent": "ok", "priority_levels": "ok",

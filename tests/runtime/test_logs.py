@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from anyio import create_task_group, fail_after, to_thread
 
-from intertie.runtime.logs import LONGEST_LINE, LogLine, LogReader, Source, log_path
+from intertie.runtime.logs import LONGEST_LINE, Filter, LogLine, LogReader, Source, log_path
 from tests.runtime.stage import shell, staged
 from tests.waiting import eventually
 
@@ -217,3 +217,69 @@ async def test_files_that_are_no_logs_are_passed_over(logs: Logs) -> None:
 
     await eventually(lambda: len(list((logs.folder / "api").iterdir())) == 5)
     assert await logs.tail() == ["good"]
+
+
+async def test_lines_can_be_followed_through_a_filter(logs: Logs) -> None:
+    """Only those that pass are given, old and new."""
+    logs.write("level=info msg=a\nlevel=error msg=b\n")
+    async with logs.reader.follow(["api"], lines=5, only=Filter(level="error")) as lines:
+        logs.write("level=error msg=c\n", "err")
+        logs.write("level=info msg=d\nlevel=critical msg=e\n")
+
+        found = await take(lines, 3)
+
+    assert sorted(found) == ["level=critical msg=e", "level=error msg=b", "level=error msg=c"]
+
+
+async def test_the_last_lines_that_pass_are_found(logs: Logs) -> None:
+    """Not those that pass among the last."""
+    logs.write("wanted 1\nwanted 2\n" + "other\n" * 1000)
+    logs.write("wanted 3\n", "err")
+
+    found = await logs.reader.tail("api", lines=1, only=Filter(grep="want"))
+    errors = await logs.reader.tail("api", only=Filter(stream="err"))
+
+    assert [line.text for line in found] == ["wanted 2", "wanted 3"]
+    assert [line.text for line in errors] == ["wanted 3"]
+
+
+async def test_all_logs_of_services_can_be_searched(logs: Logs) -> None:
+    """Streams and services apart, or together."""
+    logs.write("a needle\nhay\n")
+    logs.write("needle too\n", "err", 3)
+
+    found = await logs.reader.search(["api", "none"], "needle")
+    errors = await logs.reader.search(["api"], "ne+d", regex=True, stream="err")
+
+    assert [line.text for line in found] == ["a needle", "needle too"]
+    assert [(line.replica, line.stream) for line in errors] == [(3, "err")]
+
+
+async def test_reading_can_be_resumed_from_noted_offsets(logs: Logs) -> None:
+    """Nothing twice, nothing lost; logs that were not noted come from their beginning."""
+    logs.write("one\ntwo\n")
+    logs.write("err\n", "err")
+    since = {Source("api", 0, "out"): 4}
+    async with logs.reader.resume(lambda: ["api"], since) as follower:
+        first = [line.text for line in await follower.read()]
+        logs.write("three\n")
+        second = [line.text for line in await follower.read()]
+        offsets = follower.offsets()
+
+    assert (first, second) == (["two", "err"], ["three"])
+    assert offsets == {Source("api", 0, "out"): 14, Source("api", 0, "err"): 4}
+
+
+async def test_services_may_leave_and_come_back_while_they_are_read(logs: Logs) -> None:
+    """They go on where they were left."""
+    names = ["api"]
+    logs.write("one\n")
+    async with logs.reader.resume(lambda: names, {}) as follower:
+        first = await follower.read()
+        names.clear()
+        logs.write("two\n")
+        nothing = await follower.read()
+        names.append("api")
+        second = await follower.read()
+
+    assert [line.text for line in [*first, *nothing, *second]] == ["one", "two"]

@@ -16,7 +16,7 @@ Check = Callable[..., list[str]]
         ("{command: x, env: {}}", "env: unknown key (did you mean `environment`?)"),
         (
             "{command: x, zzz: {}}",
-            "zzz: unknown key (there are: autoscale, autostart, command, ",
+            "zzz: unknown key (there are: api, autoscale, autostart, ",
         ),
         ("{command: 7}", "command: expected a command: text, or a list of text, got 7"),
         ("{command: {a: 1}}", "command: expected a command: text, or a list of text, got a map"),

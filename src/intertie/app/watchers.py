@@ -22,7 +22,7 @@ def watchers(inner: Inner) -> Iterator[Component]:
     """Each follows what the suite says now, also when it says nothing yet."""
     orchestrator = inner.orchestrator
     yield Rotator(orchestrator.folder.logs, lambda: _logging(orchestrator))
-    yield Remedy(
+    remedy = Remedy(
         orchestrator.supervisor,
         inner.changes,
         orchestrator.hub,
@@ -30,6 +30,8 @@ def watchers(inner: Inner) -> Iterator[Component]:
         place=orchestrator.surroundings(),
         wanted=lambda: orchestrator.suite.automation.recovery,
     )
+    orchestrator.on_apply.append(remedy.renew)
+    yield remedy
     yield from forwarders(
         orchestrator.suite.logging.forward,
         reader=LogReader(orchestrator.folder.logs, ended=_ended(orchestrator)),
@@ -40,7 +42,7 @@ def watchers(inner: Inner) -> Iterator[Component]:
     yield inner.orchestrator.points
     watcher = Watcher(
         orchestrator.settings.file.parent,
-        lambda: _services(orchestrator),
+        lambda: orchestrator.suite.services,
         _Act(orchestrator, inner.changes),
         orchestrator.hub,
     )

@@ -54,7 +54,8 @@ def check_nfs(service: str, wanted: NfsStorage, root: Path) -> Checks:
 
 
 def _nfs_options(service: str, wanted: NfsStorage, mount: Mount) -> Checks:
-    given = dict(option.partition("=")[::2] for option in mount.options)
+    pairs = (option.partition("=") for option in mount.options)
+    given: dict[str, str] = {name: value for name, _, value in pairs}
     remount = (f"mount -o remount,{_options(wanted)} {mount.point}",)
     for option in filter(None, wanted.mount_options.split(",")):
         name, _, value = option.partition("=")

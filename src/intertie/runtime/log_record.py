@@ -36,7 +36,7 @@ _PAIR = r"[A-Za-z_@][\w.@/-]*=(?:\"(?:[^\"\\]|\\.)*\"|[^\s\"=]*)"
 _LOGFMT = re.compile(rf"\s*{_PAIR}(?:\s+{_PAIR})+\s*", re.ASCII)
 _PAIRS = re.compile(r"([A-Za-z_@][\w.@/-]*)=(?:\"((?:[^\"\\]|\\.)*)\"|([^\s\"=]*))", re.ASCII)
 _NUMBER = re.compile(r"\d{9,19}(\.\d{1,9})?")
-_EPOCH_MAX_S = 1e11
+_EPOCH_MIN_S, _EPOCH_MAX_S = 1e8, 1e11
 """A larger number counts milliseconds, a thousand times larger microseconds, then nanoseconds."""
 
 
@@ -119,7 +119,7 @@ def _time(value: object) -> datetime | None:
         return None
     for _ in range(3):
         number = number / 1000 if number > _EPOCH_MAX_S else number
-    return datetime.fromtimestamp(number, UTC) if 0 < number < _EPOCH_MAX_S else None
+    return datetime.fromtimestamp(number, UTC) if _EPOCH_MIN_S <= number < _EPOCH_MAX_S else None
 
 
 def _iso(text: str) -> datetime | None:

@@ -64,7 +64,7 @@ _PATTERNS = {
 def explain(error: ValidationError, where: Places) -> Iterator[Fault]:
     """One fault for each mistake, at the place where it was written."""
     for detail in error.errors(include_url=False):
-        keys: Keys = tuple(key for key in detail["loc"] if key != "[key]")
+        keys: Keys = tuple(key for key in detail["loc"] if not str(key).startswith("["))
         if detail["type"] == "rule":
             keys = (*keys, str(_context(detail)["key"]))
         yield where[keys].fault(keys, message(detail), _hint(detail, keys))

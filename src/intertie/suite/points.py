@@ -17,10 +17,14 @@ Names = Annotated[
 def _rate(value: object) -> object:
     """A number is an hour's; `1000/minute` says otherwise."""
     found = _RATE.fullmatch(value) if isinstance(value, str) else None
-    return (found and int(int(found[1]) * _AN_HOUR[found[2] or "hour"])) or whole(value)
+    if found is None:
+        return whole(value)
+    return int(int(found[1]) * _AN_HOUR[found[2] or "hour"])
 
 
-Rate = Annotated[int, Field(ge=1), BeforeValidator(_rate, json_schema_input_type=int | str)]
+Rate = Annotated[
+    int, Field(strict=True, ge=1), BeforeValidator(_rate, json_schema_input_type=int | str)
+]
 
 
 class ApiConfiguration(Model):

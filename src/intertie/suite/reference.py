@@ -58,16 +58,13 @@ def _default(item: Any) -> str:
 
 
 def _type(item: Any) -> str:
-    if "anyOf" in item:
-        words = dict.fromkeys(word for branch in item["anyOf"] if (word := _type(branch)))
+    if branches := item.get("anyOf", item.get("oneOf")):
+        words = dict.fromkeys(word for branch in branches if (word := _type(branch)))
         return "duration" if set(words) == {"text", "number"} else " or ".join(words)
     if "$ref" in item:
         return _link(item["$ref"].rpartition("/")[2])
     if words := item.get("enum", [item["const"]] if "const" in item else []):
         return ", ".join(f"`{word}`" for word in words)
-    if "oneOf" in item:  # told apart by one of their keys
-        words = dict.fromkeys(word for branch in item["oneOf"] if (word := _type(branch)))
-        return " or ".join(words)
     if item["type"] == "array":
         return f"list of {_type(item['items'])}"
     if item["type"] == "object":

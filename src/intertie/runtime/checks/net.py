@@ -127,14 +127,15 @@ class Connection:
         return bool(data)
 
     async def _readable(self) -> None:
-        """Anyio's way costs three times as much."""
+        """Like anyio's function for it, at a fraction of the cost."""
         loop = asyncio.get_running_loop()
         ready = loop.create_future()
-        loop.add_reader(self._socket, _wake, ready)
+        number = self._socket.fileno()  # of a socket, the selector would make a text each time
+        loop.add_reader(number, _wake, ready)
         try:
             await ready
         finally:
-            loop.remove_reader(self._socket)
+            loop.remove_reader(number)
 
     def _take(self, count: int) -> bytes:
         data = self._received[:count]
