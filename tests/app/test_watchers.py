@@ -1,3 +1,4 @@
+import socket
 import time
 
 import pytest
@@ -67,3 +68,27 @@ def test_a_log_is_rotated_by_the_rule_of_its_service(bench: Bench) -> None:
 
     lines = bench.ok("logs", "web", "--tail", "60000", "--json").out.splitlines()
     assert len(lines) == 60_000
+
+
+def test_lines_are_sent_on_as_the_suite_says(bench: Bench) -> None:
+    """To a syslog server, over the real daemon."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(20)
+        bench.write(
+            "suite: x\napi: {port: auto}\n"
+            "services: {web: {command: [sh, -c, 'echo well met; exec sleep 1000']}}\n"
+            f"logging: {{forward: {{sys: {{kind: syslog, url: 'udp://127.0.0.1:{port(server)}'}}}}}}\n"
+        )
+        bench.ok("up", "--detach")
+
+        message = server.recv(4096).decode()
+
+    assert message.endswith("well met")
+    assert " web " in message
+
+
+def port(server: socket.socket) -> int:
+    """Where it listens."""
+    found: int = server.getsockname()[1]
+    return found

@@ -6,7 +6,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -114,7 +113,7 @@ class Kills(RuleBasedStateMachine):
                 process.kill()
             assert not left, f"left over: {left}"
             assert result.code == 0, f"{result.err}\n{self._log()}"
-            assert [port for port in self.ports if _is_taken(port)] == []
+            assert [port for port in self.ports if _is_taken(port, self.place.name)] == []
 
     def _during(self, arguments: list[str], delay_s: float, kill: Callable[[], None]) -> None:
         command = subprocess.Popen(
@@ -190,9 +189,13 @@ def _quiet_count(daemon: psutil.Process) -> int:
     return min(daemon.num_fds() for _ in range(20))
 
 
-def _is_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def _is_taken(port: int, folder: str) -> bool:
+    """Whether somebody listens there who is not known to be of another suite or program."""
+    for found in psutil.net_connections("tcp"):
+        if found.status == psutil.CONN_LISTEN and found.laddr.port == port:
+            with contextlib.suppress(psutil.Error):
+                return found.pid is None or folder in str(psutil.Process(found.pid).cmdline())
+    return False
 
 
 TestKills = pytest.mark.slow(pytest.mark.timeout(7200)(Kills.TestCase))

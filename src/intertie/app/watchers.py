@@ -1,11 +1,10 @@
 """Those that look after running services. Loaded while services start."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from intertie.app.orchestrator import Inner, SuiteOrchestrator
 from intertie.automation.remedy import Remedy
-from intertie.forward import forwarders
 from intertie.plan import Action, Step
 from intertie.runtime.change import Changes, Progress
 from intertie.runtime.component import Component
@@ -32,13 +31,7 @@ def watchers(inner: Inner) -> Iterator[Component]:
     )
     orchestrator.on_apply.append(remedy.renew)
     yield remedy
-    yield from forwarders(
-        orchestrator.suite.logging.forward,
-        reader=LogReader(orchestrator.folder.logs, ended=_ended(orchestrator)),
-        services=lambda target: _forwarded(orchestrator, target),
-        resolve=orchestrator.surroundings().resolve,
-        folder=orchestrator.folder.root / "forward",
-    )
+    yield from _forwarders(orchestrator)
     yield inner.orchestrator.points
     watcher = Watcher(
         orchestrator.settings.file.parent,
@@ -71,6 +64,21 @@ class _Act:
         title = f"{verb} {name}: {why}"
         change = await self._changes.begin(title, work, actor="watch", steps=[step])
         await self._changes.wait(change.id)
+
+
+def _forwarders(orchestrator: SuiteOrchestrator) -> Iterable[Component]:
+    targets = orchestrator.suite.logging.forward
+    if not targets:
+        return ()
+    from intertie.forward import forwarders
+
+    return forwarders(
+        targets,
+        reader=LogReader(orchestrator.folder.logs, ended=_ended(orchestrator)),
+        services=lambda target: _forwarded(orchestrator, target),
+        resolve=orchestrator.surroundings().resolve,
+        folder=orchestrator.folder.root / "forward",
+    )
 
 
 def _ended(orchestrator: SuiteOrchestrator) -> Callable[[str, int], bool]:

@@ -124,15 +124,22 @@ class LogFile:
         """Where the file's own part begins: also when somebody has removed the archives."""
         if base or self._file is None or not self.size:
             return base
-        try:
-            start = os.lseek(self._fileno(), 0, os.SEEK_DATA)
-        except OSError as exc:
-            return self.size if exc.errno == errno.ENXIO else 0  # all of it is a hole, or no answer
-        if not start:
-            return 0
+        start = self._data(0)
         # The hole ends with a block, and the zeros go on to where the last archive ended.
-        head = os.pread(self._fileno(), os.fstat(self._fileno()).st_blksize, start)
-        return start + len(head) - len(head.lstrip(b"\0"))
+        while 0 < start < self.size:
+            head = os.pread(self._fileno(), os.fstat(self._fileno()).st_blksize, start)
+            if rest := head.lstrip(b"\0"):
+                return start + len(head) - len(rest)
+            start = self._data(start + len(head))
+        return start
+
+    def _data(self, offset: int) -> int:
+        """The next data at the offset or behind it."""
+        try:
+            return os.lseek(self._fileno(), offset, os.SEEK_DATA)
+        except OSError as exc:
+            # All that follows is a hole, or the file system does not tell.
+            return self.size if exc.errno == errno.ENXIO else offset
 
     def _fileno(self) -> int:
         if self._file is None:
