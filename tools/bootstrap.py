@@ -52,6 +52,7 @@ TEST_PACKAGES = (
     SystemPackage("chromium", ("chromium", "chromium-browser", "google-chrome"), use="page tests"),
     SystemPackage("nginx-light", ("nginx",), use="benchmarks"),
     SystemPackage("wrk", ("wrk",), use="load in tests and benchmarks"),
+    SystemPackage("rsyslog", ("rsyslogd",), use="tests of forwarded logs"),
     SystemPackage(
         "forensics-samples-files",
         ("/usr/share/forensics-samples/original-files",),

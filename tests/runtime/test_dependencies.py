@@ -140,19 +140,13 @@ async def test_a_rolling_restart_that_starts_first_never_has_fewer(tmp_path: Pat
 async def test_a_rolling_restart_whose_first_new_one_fails_keeps_the_old(tmp_path: Path) -> None:
     """Nothing that served is touched."""
     file = tmp_path / "broken"
-    script = f"test -e {file} && exit 1; sleep 99"
+    script = f"test -e {file} && exit 1; echo up; sleep 99"
+    first = {"port": "auto", "update": {"order": "start-first"}}
     async with staged(tmp_path) as stage:
-        await stage.run(api=shell(script, port="auto", update={"order": "start-first"}))
+        await stage.run(api=shell(script, **first, ready_log_line="up"))
         pid = stage.pid("api")
         file.touch()
-        check = {"test": ["true"], "interval": "10ms"}
-        broken = shell(
-            script,
-            port="auto",
-            update={"order": "start-first"},
-            healthcheck=check,
-            ready_log_line="never",
-        )
+        broken = shell(script, **first, ready_log_line="never")
 
         with pytest.raises(ChangeError, match="exit code 1"):
             await stage.run(api=broken)
