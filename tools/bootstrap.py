@@ -52,6 +52,11 @@ TEST_PACKAGES = (
     SystemPackage("chromium", ("chromium", "chromium-browser", "google-chrome"), use="page tests"),
     SystemPackage("nginx-light", ("nginx",), use="benchmarks"),
     SystemPackage("wrk", ("wrk",), use="load in tests and benchmarks"),
+    SystemPackage(
+        "rabbitmq-server",
+        ("rabbitmq-server", "/usr/lib/rabbitmq/bin/rabbitmq-server"),
+        use="tests of checks",
+    ),
     SystemPackage("rsyslog", ("rsyslogd",), use="tests of forwarded logs"),
     SystemPackage(
         "forensics-samples-files",

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.orchestrator.bench import Column, Result
+from benchmarks.orchestrator.rivals.intertie import Intertie
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "orchestrator.json"
 
@@ -123,7 +124,8 @@ BARS = (
 def tables(result: Result) -> str:
     """All tables, then the bars."""
     parts = [_table(title, measures, result.columns) for title, measures in TABLES.items()]
-    return "\n\n".join([*parts, _bars(result.columns[0]), _footnotes(result)])
+    bars = [_bars(each) for each in result.columns if each.rival.name == Intertie.name]
+    return "\n\n".join([*parts, *bars, _footnotes(result)])
 
 
 def keep(result: Result, scenarios: Sequence[str]) -> None:

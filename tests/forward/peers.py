@@ -143,7 +143,10 @@ class Loki:
     its stream is refused.
     """
 
-    entries: dict[tuple[tuple[str, str], ...], list[tuple[int, str]]] = field(default_factory=dict)
+    entries: dict[tuple[tuple[str, str], ...], dict[tuple[int, str], None]] = field(
+        default_factory=dict
+    )
+    newest: dict[tuple[tuple[str, str], ...], int] = field(default_factory=dict)
 
     def __call__(self, request: Request) -> tuple[int, dict[str, str], str]:
         """The answer of a Loki."""
@@ -171,18 +174,18 @@ class Loki:
         assert isinstance(values, list)
         assert labels
         assert values
-        for name, value in labels.items():
-            assert _LABEL.fullmatch(name), name
+        for label, value in labels.items():
+            assert _LABEL.fullmatch(label), label
             assert isinstance(value, str), value
-        entries = self.entries.setdefault(tuple(sorted(labels.items())), [])
+        name = tuple(sorted(labels.items()))
+        entries = self.entries.setdefault(name, {})
         for at, line in values:
             assert isinstance(at, str), "a time is text"
             assert re.fullmatch(r"\d{19}", at), at
             assert isinstance(line, str), line
-            newest = max((ns for ns, _ in entries), default=0)
-            assert int(at) > newest - 3600 * 10**9, "entry too far behind"
-            if (int(at), line) not in entries:
-                entries.append((int(at), line))
+            assert int(at) > self.newest.get(name, 0) - 3600 * 10**9, "entry too far behind"
+            self.newest[name] = max(self.newest.get(name, 0), int(at))
+            entries[int(at), line] = None
 
 
 @contextmanager
@@ -194,7 +197,7 @@ def collector(exporter_url: str) -> Iterator[int]:
         *(str(program), "start", "--otlp-http-endpoint", f"127.0.0.1:{port}"),
         *("--otlp-grpc-endpoint", f"127.0.0.1:{other}", "--exporter", "otlp"),
         *("--otlp-exporter-endpoint", exporter_url, "--otlp-exporter-protocol", "http"),
-        *("--otlp-exporter-batch-timeout", "50ms"),
+        *("--batch-timeout", "50ms"),
     ]
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:

@@ -59,6 +59,14 @@ Check = Callable[..., list[str]]
             "{command: x, healthcheck: {http: x}, port: 1}",
             "healthcheck.http.path: expected a path that",
         ),
+        (
+            r'{command: x, port: 1, healthcheck: {http: {path: /, headers: {"a b": c}}}}',
+            "healthcheck.http.headers.a b: expected text like",
+        ),
+        (
+            r'{command: x, port: 1, healthcheck: {http: {path: /, headers: {a: "b\r\nc: d"}}}}',
+            "healthcheck.http.headers.a: expected a value on one line",
+        ),
         ("7", ""),
     ],
 )

@@ -82,7 +82,7 @@ def message(detail: ErrorDetails) -> str:
     if kind == "value_error":
         expected = str(context["error"])
     elif kind == "string_pattern_mismatch":
-        expected = _PATTERNS[context["pattern"]]
+        expected = _PATTERNS.get(context["pattern"], f"expected text like {context['pattern']}")
     else:
         expected = _EXPECTED.get(kind, "expected something else").format_map(context)
     return expected if ", got " in expected else f"{expected}, got {shown(detail['input'])}"

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from intertie.suite.values import (
     Argv,
@@ -23,6 +23,17 @@ Broker = Literal["redis", "rabbitmq", "kafka", "nats"]
 _Code = Annotated[int, Field(strict=True, ge=100, le=599), BeforeValidator(whole)]
 
 
+def _header_value(value: str) -> str:
+    if any(char in value for char in "\r\n\0"):
+        raise ValueError("expected a value on one line")
+    return value
+
+
+# RFC 9110, sections 5.1 and 5.6.2.
+_HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+_HeaderValue = Annotated[str, AfterValidator(_header_value)]
+
+
 def _path(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value
 
@@ -40,7 +51,7 @@ class HttpProbe(Model):
     """With its query."""
     method: Method = "GET"
     """Sent without a body."""
-    headers: dict[str, str] = {}
+    headers: dict[_HeaderName, _HeaderValue] = {}
     """Added to the request; `Host` may be among them."""
     status: Annotated[
         tuple[_Code, ...],
