@@ -192,7 +192,8 @@ def _quiet_count(daemon: psutil.Process) -> int:
 def _is_taken(port: int, folder: str) -> bool:
     """Whether somebody listens there who is not known to be of another suite or program."""
     for found in psutil.net_connections("tcp"):
-        if found.status == psutil.CONN_LISTEN and found.laddr.port == port:
+        is_listener = found.status == psutil.CONN_LISTEN
+        if is_listener and found.laddr and found.laddr.port == port:
             with contextlib.suppress(psutil.Error):
                 return found.pid is None or folder in str(psutil.Process(found.pid).cmdline())
     return False

@@ -50,7 +50,7 @@ class Rsyslog:
         """Ready for all three transports."""
         config = self.folder / "rsyslog.conf"
         config.write_text(_RSYSLOG.format(folder=self.folder, tcp=self.tcp, udp=self.udp))
-        argv = ["rsyslogd", "-n", "-f", config, "-i", self.folder / "pid"]
+        argv = ["rsyslogd", "-n", "-f", str(config), "-i", str(self.folder / "pid")]
         with subprocess.Popen(
             argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:

@@ -1,6 +1,8 @@
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -72,6 +74,7 @@ async def test_a_target_that_is_away_is_waited_for(tmp_path: Path) -> None:
     assert loki.lines() == numbered(0, 200).splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [429, 500, 503, 401, 404])
 async def test_what_may_be_mended_is_tried_again(tmp_path: Path, code: int) -> None:
     """Nothing is thrown away, and a wait that is asked for is kept."""
@@ -164,6 +167,16 @@ anyio.run(main)
 """
 
 
+@contextmanager
+def killed_after(argv: list[str]) -> Iterator[None]:
+    """A process that lives as long as the block."""
+    with subprocess.Popen(argv) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
 @pytest.mark.slow
 async def test_killed_forwarders_lose_nothing(tmp_path: Path) -> None:
     """Each line arrives at least once, in order, whenever they die."""
@@ -177,9 +190,8 @@ async def test_killed_forwarders_lose_nothing(tmp_path: Path) -> None:
     with Receiver(loki).running() as receiver:
         for kill in range(6):
             before = len(receiver.requests)
-            with subprocess.Popen([*argv, receiver.url]) as process:
+            with killed_after([*argv, receiver.url]):
                 await eventually(partial(arrived, receiver, before + kill), within_s=30)
-                process.kill()
         async with stage.forwarding(kind="loki", url=receiver.url) as forwarder:
             await eventually(lambda: forwarder.lag_bytes() == 0, within_s=30)
 

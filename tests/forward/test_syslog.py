@@ -1,6 +1,5 @@
 import re
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def rsyslog(tmp_path: Path) -> Iterator[Rsyslog]:
+def rsyslog(tmp_path: Path) -> Rsyslog:
     """Not running yet."""
     folder = tmp_path / "rsyslog"
     folder.mkdir()

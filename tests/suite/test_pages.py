@@ -8,7 +8,7 @@ import pytest
 from intertie.suite import load
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
-PAGES = ("services.md", "integration-points.md", "recovery.md")
+PAGES = ("services.md", "integration-points.md", "recovery.md", "logs.md")
 EXAMPLES = [
     (page, number, text)
     for page in PAGES
