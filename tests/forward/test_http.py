@@ -54,6 +54,7 @@ async def test_what_is_wrong_with_the_lines_is_refused(code: int) -> None:
         ("soon", 0, 0),
         ("", 0, 0),
     ],
+    ids=["seconds", "date", "long", "words", "nothing"],
 )
 async def test_a_busy_target_tells_how_long(said: str, least: float, most: float) -> None:
     """In seconds or as a date (RFC 9110, 10.2.3), up to five minutes."""

@@ -164,7 +164,7 @@ class _Batches:
             self._pending += found
             if self._pending:
                 ends_at_s = min(ends_at_s, current_time() + _BATCH_S)
-            pause_s = 0.0 if found else next_pause_s(pause_s)
+            pause_s = 0.0 if found else next_pause_s(pause_s, most_s=_BATCH_S)
             await sleep(min(pause_s, max(0.0, ends_at_s - current_time())))
         return self._take()
 

@@ -16,6 +16,8 @@ class LogFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._name = str(path)
+        self._inode = 0
         self._file: FileIO | None = None
         self._archive: ArchiveReader | None = None
         self.offset = 0
@@ -34,6 +36,7 @@ class LogFile:
             self._file = FileIO(self._path)
         except OSError:
             return
+        self._inode = os.fstat(self._file.fileno()).st_ino
 
     def close(self) -> None:
         """Running it again changes nothing."""
@@ -63,10 +66,10 @@ class LogFile:
         Asked at the end of the log.
         """
         try:
-            now = self._path.stat()
+            now = os.stat(self._name)
         except OSError:
             return False
-        is_same = self._file is not None and os.fstat(self._file.fileno()).st_ino == now.st_ino
+        is_same = self._file is not None and self._inode == now.st_ino
         if is_same and now.st_size >= self.offset:
             return False
         was_open = self._file is not None

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from anyio import fail_after, to_process, to_thread
+from anyio import BrokenWorkerProcess, fail_after, to_process, to_thread
 
 from intertie.errors import IntertieError
 from intertie.runtime.log_record import Level, at_least
@@ -102,6 +102,9 @@ def _in_time(pattern: str, limit_s: float) -> Iterator[None]:
             yield
     except TimeoutError as exc:
         why = f"it takes longer than {limit_s:.0f} s; use a simpler pattern or fewer services"
+        raise IntertieError(f"cannot search for {pattern!r}: {why}") from exc
+    except BrokenWorkerProcess as exc:
+        why = "a process for it cannot be started; a script needs `if __name__ == '__main__':`"
         raise IntertieError(f"cannot search for {pattern!r}: {why}") from exc
 
 

@@ -1,6 +1,7 @@
 """Reading the log files that the services write themselves."""
 
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ __all__ = ["LONGEST_LINE", "STREAMS", "Filter", "Follower", "LogLine", "LogReade
 __all__ += ["Stream", "log_path", "log_source", "next_pause_s"]
 
 _MOST_LINES = 10_000
+_COARSE_NS = 1_000_000_000
 _POLL_FIRST_S = 0.01
 _POLL_LAST_S = 0.5
 _POLL_GROWTH = 1.5
@@ -33,9 +35,9 @@ def log_source(service: str, name: str) -> Source | None:
     return None
 
 
-def next_pause_s(pause_s: float) -> float:
+def next_pause_s(pause_s: float, *, most_s: float = _POLL_LAST_S) -> float:
     """How long to wait before looking again, when nothing came during the last pause (or 0)."""
-    return min(pause_s * _POLL_GROWTH, _POLL_LAST_S) if pause_s else _POLL_FIRST_S
+    return min(pause_s * _POLL_GROWTH, most_s) if pause_s else _POLL_FIRST_S
 
 
 class LogReader:
@@ -182,6 +184,7 @@ class Follower:
         self._replica = replica
         self._since = dict(since or {})
         self._taps: dict[Source, Tap] = {}
+        self._listed_ns: dict[str, int] = {}
 
     def open(self, lines: int | None = None) -> None:
         """Take up new logs: with their last lines, else from `since`, else from their beginning."""
@@ -189,11 +192,13 @@ class Follower:
         for source in [source for source in self._taps if source.service not in services]:
             tap = self._taps.pop(source)
             self._since[source] = tap.offset
+            self._listed_ns.pop(source.service, None)
             tap.close()
         for service in services:
-            for source in _sources(self._folder, service, self._replica, None):
-                if source not in self._taps:
-                    self._taps[source] = self._tap(source, lines)
+            if self._may_have_new(service):
+                for source in _sources(self._folder, service, self._replica, None):
+                    if source not in self._taps:
+                        self._taps[source] = self._tap(source, lines)
 
     async def read(self) -> list[LogLine]:
         """Lines that have come since, at most some; each log in turn."""
@@ -224,6 +229,19 @@ class Follower:
             # To the end of the row, so that none has to wait forever.
             self._taps[source] = self._taps.pop(source)
         return found
+
+    def _may_have_new(self, service: str) -> bool:
+        """Whether the service's folder has changed since it was listed."""
+        try:
+            changed_ns = os.stat(f"{self._folder}/{service}").st_mtime_ns
+        except OSError:
+            return False
+        if self._listed_ns.get(service) == changed_ns:
+            return False
+        # The kernel's time of change is coarse: what changed just now may yet change unseen.
+        if time.time_ns() - changed_ns > _COARSE_NS:
+            self._listed_ns[service] = changed_ns
+        return True
 
     def _tap(self, source: Source, lines: int | None) -> Tap:
         tap = Tap(source, log_path(self._folder, source))

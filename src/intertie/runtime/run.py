@@ -33,6 +33,7 @@ from intertie.runtime.hub import EventHub
 from intertie.runtime.ledger import Entry, Ledger
 from intertie.runtime.logs import STREAMS, LogReader, Source
 from intertie.runtime.ports import Ports
+from intertie.runtime.rotation import at_start
 from intertie.runtime.standing import Standing
 from intertie.suite.service import Hook, Service
 
@@ -108,6 +109,9 @@ class Run:
 
         When cancelled, stops it first. Raises IntertieError when it cannot be started, or stopped.
         """
+        if adopted is None and launch.stdout.parent.exists():
+            for path in (launch.stdout, launch.stderr):
+                at_start(path, self._spec.logging)
         self.log_sizes = self._tools.logs.sizes(launch.service, launch.replica)
         if adopted is None and self._spec.pre_start:
             why = await self._run_hooks("pre_start", self._spec.pre_start, launch)
