@@ -6,7 +6,7 @@ SAMPLE := .cache/samples/bigbuckbunny.mp4
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test up demo down test check fix generate bench bench-orchestrator soak clean
+.PHONY: help setup setup-test up demo down test check fix generate bench bench-orchestrator soak prove clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -50,6 +50,9 @@ bench-orchestrator: setup ## measure beside other process managers for hours; FL
 
 soak: setup ## crash a service each 5 s for an hour; FLAGS="--minutes 5" for less
 	@$(BIN)/python -m benchmarks.soak $(FLAGS)
+
+prove: setup-test ## kill service, daemon and Envoy at random points of 500 sequences
+	@INTERTIE_RUNS=500 $(BIN)/python -m pytest tests/e2e/test_random_kills.py
 
 clean: ## remove all that make brought; the suite's data in .intertie stays
 	@if [ -x $(BIN)/intertie ]; then $(BIN)/intertie down --file $(SUITE) \
