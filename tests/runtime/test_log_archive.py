@@ -79,7 +79,9 @@ def test_archives_are_told_from_other_files(log: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"no gzip", gzip.compress(b"not ours"), b"\x1f\x8b\x08\x04" * 9]
+    "content",
+    [b"no gzip", gzip.compress(b"not ours"), b"\x1f\x8b\x08\x04" * 9],
+    ids=["text", "foreign", "torn"],
 )
 def test_a_foreign_file_is_refused(log: Path, content: bytes) -> None:
     """With its name and the reason."""

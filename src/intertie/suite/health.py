@@ -25,7 +25,7 @@ _Code = Annotated[int, Field(strict=True, ge=100, le=599), BeforeValidator(whole
 
 def _header_value(value: str) -> str:
     if any(char in value for char in "\r\n\0"):
-        raise ValueError("expected a value on one line")
+        raise ValueError("expected a value on one line, got one with a line break")
     return value
 
 

@@ -93,9 +93,10 @@ async def test_the_request_is_as_declared() -> None:
     [{"X": "secret\r\nY: z"}, {"X": "secret\n"}, {"X": "secret\0"}, {"X\r\nY": "secret"}, {"": ""}],
 )
 async def test_a_header_cannot_smuggle_another(headers: dict[str, str]) -> None:
-    """The error does not show the value."""
+    """Also one that the suite file's models did not see; the error does not show the value."""
+    probe = HttpProbe(path="/").model_copy(update={"headers": headers})
     with pytest.raises(ValueError, match="cannot send the header") as caught:
-        check(1, headers=headers)
+        HttpCheck(1, probe, interval_s=1)
 
     assert "secret" not in str(caught.value)
 
