@@ -196,3 +196,20 @@ def test_a_killed_daemon_s_services_are_ended_where_the_file_says_so(bench: Benc
 
     assert bench.service("a")["replicas"][0]["pid"] != before
     assert before not in {each.pid for each in bench.processes()}
+
+
+def test_a_line_of_the_log_counts_for_a_new_daemon_too(bench: Bench) -> None:
+    """A service that had written its line is ready at once when it is taken over."""
+    bench.write(
+        "suite: x\napi: {port: auto}\nservices:\n"
+        "  a: {command: [sh, -c, 'echo up; exec sleep 1000'], ready_log_line: up}\n"
+        "  b: {command: sleep 1000, depends_on: {a: {condition: service_log_ready}}}\n"
+    )
+    bench.ok("up", "--detach")
+    before = bench.service("a")["replicas"][0]["pid"]
+    psutil.Process(bench.daemon()["pid"]).kill()
+
+    bench.ok("up", "--detach")
+
+    replica = bench.service("a")["replicas"][0]
+    assert (replica["pid"], replica["state"]) == (before, "running")

@@ -26,6 +26,8 @@ class Entry:
     """Of what it was started from: equal means a new start would run the same."""
     stop_signal: str
     stop_grace_s: float
+    log_offsets: tuple[int, int] = (0, 0)
+    """How long its two logs were before it wrote anything."""
 
     @property
     def remains(self) -> Remains:

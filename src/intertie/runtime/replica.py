@@ -15,7 +15,8 @@ from intertie.event import ServiceFailed
 from intertie.plan import State
 from intertie.runtime.backoff import Backoff
 from intertie.runtime.environment import make_launch
-from intertie.runtime.logs import Source
+from intertie.runtime.ledger import Entry
+from intertie.runtime.logs import STREAMS, Source
 from intertie.runtime.ports import is_free, require_free
 from intertie.runtime.run import End, Run, Tools
 from intertie.runtime.standing import Standing
@@ -103,14 +104,14 @@ class ReplicaLife:
         self._renew(State.WAITING, "waiting for what it depends on")
         group.start_soon(self._live, spec, None if alone else self._links.needs, self._scope)
 
-    def adopt(
-        self, group: TaskGroup, spec: Service, instance: Instance, *, port: int | None
-    ) -> None:
-        """Live on with a process that runs already, on `port`."""
+    def adopt(self, group: TaskGroup, spec: Service, entry: Entry, instance: Instance) -> None:
+        """Live on with a process that runs already, as it was written down."""
         self.release_port()
-        self.standing.port = port
-        if port is not None:
-            self._tools.ports.claim(port)
+        self.standing.port = entry.port
+        if entry.port is not None:
+            self._tools.ports.claim(entry.port)
+        sources = (Source(entry.service, entry.replica, stream) for stream in STREAMS)
+        self.log_sizes = dict(zip(sources, entry.log_offsets, strict=True))
         self._renew(State.STARTING, "taken over from an earlier daemon")
         group.start_soon(self._live, spec, None, self._scope, instance)
 
@@ -225,6 +226,8 @@ class ReplicaLife:
             on_ready=self._note_ready,
             on_log_ready=self._note_log_ready,
         )
+        if adopted is not None:
+            run.log_sizes = self.log_sizes
         self.log_is_ready = False
         self._terminal = lambda: run.terminal
         try:

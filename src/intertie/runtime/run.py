@@ -112,7 +112,8 @@ class Run:
         if adopted is None and launch.stdout.parent.exists():
             for path in (launch.stdout, launch.stderr):
                 at_start(path, self._spec.logging)
-        self.log_sizes = self._tools.logs.sizes(launch.service, launch.replica)
+        if adopted is None:
+            self.log_sizes = self._tools.logs.sizes(launch.service, launch.replica)
         if adopted is None and self._spec.pre_start:
             why = await self._run_hooks("pre_start", self._spec.pre_start, launch)
             if why is not None:
@@ -160,7 +161,6 @@ class Run:
     def _subject(
         self, launch: Launch, notify: NotifySocket | None, listener: Listener | None
     ) -> Subject:
-        sources = (Source(launch.service, launch.replica, stream) for stream in STREAMS)
         return Subject(
             spec=self._spec,
             launch=launch,
@@ -170,8 +170,13 @@ class Run:
             rng=self._tools.rng,
             notify=notify,
             listener=listener,
-            log_offsets=[self.log_sizes.get(source, 0) for source in sources],
+            log_offsets=self._log_offsets(),
         )
+
+    def _log_offsets(self) -> tuple[int, int]:
+        standing = self._standing
+        out, err = (Source(standing.service, standing.index, stream) for stream in STREAMS)
+        return self.log_sizes.get(out, 0), self.log_sizes.get(err, 0)
 
     def _open_notify(self, stack: ExitStack) -> NotifySocket | None:
         probes = self._spec.healthcheck.probes if self._spec.healthcheck else ()
@@ -200,6 +205,7 @@ class Run:
             fingerprint=fingerprint(self._spec),
             stop_signal=self._spec.stop_signal,
             stop_grace_s=self._spec.stop_grace_period,
+            log_offsets=self._log_offsets(),
         )
         try:
             self._tools.ledger.record(entry)

@@ -11,6 +11,7 @@ from anyio.abc import TaskGroup
 from intertie.drivers import Instance, Launch
 from intertie.errors import ChangeError, DriverError, IntertieError, NeedError
 from intertie.plan import ServiceStatus, State
+from intertie.runtime.ledger import Entry
 from intertie.runtime.logs import LogLine
 from intertie.runtime.replica import Links, ReplicaLife
 from intertie.runtime.run import Tools
@@ -178,10 +179,10 @@ class ServiceLife:
             told = f"cannot start service {dependent!r}: it needs {root!r}, {cause}"
             raise NeedError(told, root=root, cause=cause)
 
-    def adopt(self, group: TaskGroup, index: int, instance: Instance, *, port: int | None) -> None:
-        """Go on with a process that runs already."""
+    def adopt(self, group: TaskGroup, entry: Entry, instance: Instance) -> None:
+        """Go on with a process that runs already, as it was written down."""
         self.is_wanted = True
-        self._lives[index].adopt(group, self.spec, instance, port=port)
+        self._lives[entry.replica].adopt(group, self.spec, entry, instance)
 
     def launch(self) -> Launch:
         """How its first replica would be started now. Raises IntertieError."""

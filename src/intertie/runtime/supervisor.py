@@ -307,7 +307,7 @@ class Supervisor:
         instance = await self._tools.driver.adopt(launch, entry.identity)
         if instance is None:
             return False
-        service.adopt(self._group(), entry.replica, instance, port=entry.port)
+        service.adopt(self._group(), entry, instance)
         return True
 
     async def _bring_down(self, steps: Mapping[str, Step], report: Report) -> None:
