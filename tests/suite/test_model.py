@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from intertie.suite.health import Healthcheck
-from intertie.suite.model import Route
+from intertie.suite.model import Route, Suite
 from intertie.suite.restart import Restart
 from intertie.suite.service import Service
 from intertie.suite.values import MAX_DURATION_S, parse_duration
@@ -158,3 +158,21 @@ def test_models_do_not_change() -> None:
     """A value that was checked stays as it was checked."""
     with pytest.raises(ValidationError):
         Route(path="/", service="web").path = "/x"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        (
+            {"services": {"a": {"command": "a", "logging": {"forward": "x"}}}},
+            "`a` sends its lines to 'x'",
+        ),
+        ({"logging": {"forward": {"x": {"kind": "loki", "url": "http://l", "services": "b"}}}},
+         "`x` names 'b', which is no service"),
+        ({"automation": {"automatic_recovery": {"services": ["b"]}}}, "recovery names 'b'"),
+    ],
+)  # fmt: skip
+def test_a_name_that_nothing_has_is_a_fault(keys: dict[str, object], why: str) -> None:
+    """Told with the file, not when it is needed."""
+    with pytest.raises(ValidationError, match=why):
+        Suite.model_validate({"suite": "x", "services": {"a": {"command": "a"}}, **keys})

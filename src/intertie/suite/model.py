@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
-from intertie.suite.logging import SuiteLogging
+from intertie.suite.logging import SuiteLogging, unknown_targets
 from intertie.suite.recovery import Automation
 from intertie.suite.service import Service
 from intertie.suite.values import (
@@ -120,3 +120,18 @@ class Suite(Model):
     """What is done without being asked for."""
     orphans: Literal["adopt", "reap"] = "adopt"
     """Services that a killed daemon left running are taken over, or ended and started anew."""
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        for name, service in self.services.items():
+            for target in unknown_targets(service.logging, self.logging.forward):
+                raise at("logging", f"`{name}` sends its lines to {target!r}, which is not here")
+        recovery = self.automation.recovery
+        for name in (recovery.services or ()) if recovery else ():
+            if name not in self.services:
+                raise at("automation", f"recovery names {name!r}, which is no service")
+        for key, forward in self.logging.forward.items():
+            for name in forward.services:
+                if name not in self.services:
+                    raise at("logging", f"`{key}` names {name!r}, which is no service")
+        return self
