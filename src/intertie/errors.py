@@ -9,6 +9,9 @@ IntertieError
 ├── StoreError         the control plane's own storage failed
 │   ├── NotFoundError  no such record, blob, service or change
 │   └── ConflictError  somebody else wrote first
+├── BusError           a message cannot be published, or a subscription not be made
+│   └── BusUnavailableError  the broker cannot be reached now
+├── PluginError        a plugin cannot be loaded
 ├── AccessDeniedError  the caller may not do this
 └── DaemonError        the daemon is not running, already running or does not answer
 """
@@ -85,6 +88,18 @@ class NotFoundError(StoreError):
 
 class ConflictError(StoreError):
     """Somebody else wrote first, or the thing exists already."""
+
+
+class BusError(IntertieError):
+    """A message cannot be published or a subscription not be made; trying again does not help."""
+
+
+class BusUnavailableError(BusError):
+    """The broker cannot be reached, or did not confirm in time; trying again may help."""
+
+
+class PluginError(IntertieError):
+    """A plugin cannot be loaded, or its file, order or settings are wrong."""
 
 
 class AccessDeniedError(IntertieError):

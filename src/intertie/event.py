@@ -4,9 +4,9 @@ Types and payloads are the public contract; a new event is a new payload model h
 """
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 
 class Payload(BaseModel):
@@ -103,6 +103,33 @@ class GatewayApplied(Payload):
     error: str | None = None
 
 
+class ControlCommand(Payload):
+    """What `suite.control.start`, `.stop` and `.restart` carry; the topic says which."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: ClassVar[str] = "suite.control"
+    services: tuple[str, ...] = ()
+    """Empty means all."""
+    idempotency_key: str | None = None
+    """Commands with the same key are one command. None: the event's own id is the key."""
+
+
+class ControlAnswered(Payload):
+    """The one answer to a command."""
+
+    type: ClassVar[str] = "suite.control.answer"
+    command: Literal["start", "stop", "restart"]
+    idempotency_key: str
+    status: Literal["done", "failed", "refused"]
+    services: tuple[str, ...]
+    change: str | None
+    """Id of the change that did it; None when it was refused."""
+    took_s: float
+    """From taking the command to its end."""
+    error: str | None = None
+
+
 class Event(BaseModel):
     """A CloudEvents 1.0 envelope in structured JSON mode."""
 
@@ -118,3 +145,13 @@ class Event(BaseModel):
     datacontenttype: Literal["application/json"] = "application/json"
     data: dict[str, object]
     """The payload, as JSON values; the model is the one whose `type` equals ours."""
+    traceparent: str | None = None
+    """W3C trace context of what caused it (CloudEvents' distributed tracing extension)."""
+
+    @model_serializer(mode="wrap")
+    def _without_null(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """An attribute that is not there is left out: CloudEvents 1.0 knows no null."""
+        found: dict[str, Any] = dump(self)
+        if self.traceparent is None:
+            found.pop("traceparent", None)
+        return found

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from intertie.cli.options import find_suite
 from intertie.errors import DaemonError
+from intertie.runtime.folder import find_suite
 
 
 def test_the_nearest_file_above_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

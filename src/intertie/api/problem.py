@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 
 from intertie.errors import (
     AccessDeniedError,
+    BusError,
+    BusUnavailableError,
     ChangeError,
     ConflictError,
     GatewayError,
@@ -31,6 +33,8 @@ _STATUS: tuple[tuple[type[IntertieError], HTTPStatus], ...] = (
     (SuiteError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (ChangeError, HTTPStatus.CONFLICT),
     (GatewayError, HTTPStatus.BAD_GATEWAY),
+    (BusUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (BusError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (IntertieError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 

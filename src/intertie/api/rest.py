@@ -8,7 +8,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse
 
-from intertie.api import live, problem, terminal, views
+from intertie.api import bus, live, problem, terminal, views
 from intertie.api.access import Reader, Use, Writer
 from intertie.api.models import (
     Accepted,
@@ -62,6 +62,7 @@ def create_app(control: Control | None, *, hosts: list[str] | None = None) -> Fa
     problem.install(app)
     app.include_router(router)
     app.include_router(terminal.router, responses=_ERRORS)
+    app.include_router(bus.router, responses=_ERRORS)
     return app
 
 

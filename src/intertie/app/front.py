@@ -1,12 +1,18 @@
 """The front: all use cases, and the management API before them. Loaded while services start."""
 
 import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from intertie.api.rest import create_app
 from intertie.api.server import ApiServer
 from intertie.app.addresses import host_names, is_loopback
-from intertie.app.orchestrator import Inner
+from intertie.app.bus import BusLink, SuiteSide
+from intertie.app.orchestrator import Inner, SuiteOrchestrator
+from intertie.bus.schemas import Schemas
+from intertie.control.bus import BusControl
 from intertie.control.changes import ChangeControl
+from intertie.control.commands import Commands
 from intertie.control.events import EventControl
 from intertie.control.health import Health
 from intertie.control.jobs import Jobs
@@ -16,17 +22,25 @@ from intertie.control.services import Services
 from intertie.control.terminals import Terminals
 from intertie.control.tokens import Tokens
 from intertie.control.use_cases import Control
+from intertie.runtime.component import Component
 from intertie.runtime.logs import LogReader
 from intertie.suite.model import Jwt
 
 
-def server(inner: Inner, listener: socket.socket) -> ApiServer:
-    """The management API of a running suite, on a socket that listens already."""
-    host = inner.orchestrator.wanted.suite.api.host
-    return ApiServer(create_app(control(inner), hosts=host_names(host)), listener)
+def front(inner: Inner, listener: socket.socket) -> Iterator[Component]:
+    """The management API of a running suite, on a socket that listens already; and its bus."""
+    orchestrator = inner.orchestrator
+    services = Services(orchestrator.supervisor, inner.changes)
+    commands = Commands(services, inner.changes, inner.records, orchestrator.hub, _now)
+    orchestrator.bridged = SuiteSide(orchestrator.suite.suite, commands, inner.journal)
+    link = _link(orchestrator, orchestrator.bridged)
+    host = orchestrator.wanted.suite.api.host
+    yield ApiServer(create_app(control(inner, link), hosts=host_names(host)), listener)
+    if link is not None:
+        yield link
 
 
-def control(inner: Inner) -> Control:
+def control(inner: Inner, link: BusLink | None) -> Control:
     """All use cases over a running suite."""
     orchestrator = inner.orchestrator
     supervisor = orchestrator.supervisor
@@ -48,6 +62,7 @@ def control(inner: Inner) -> Control:
         suite=inner.suite,
         changes=ChangeControl(inner.changes, orchestrator.hub),
         events=EventControl(orchestrator.hub),
+        bus=BusControl(link, orchestrator.wanted.suite.bus, orchestrator.bus_config),
         jobs=Jobs(services, reader),
         terminals=Terminals(supervisor),
         logs=Logs(services, reader),
@@ -55,3 +70,20 @@ def control(inner: Inner) -> Control:
         metrics=Metrics(supervisor.snapshot),
         tokens=Tokens(lambda: orchestrator.issuer, jwt),
     )
+
+
+def _link(orchestrator: SuiteOrchestrator, side: SuiteSide) -> BusLink | None:
+    config, bus = orchestrator.bus_config, orchestrator.wanted.suite.bus
+    if config is None or bus is None:
+        return None
+    return BusLink(
+        lambda: config,
+        side,
+        source=f"intertie/{orchestrator.suite.suite}",
+        schemas=Schemas,
+        obey=bus.commands,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

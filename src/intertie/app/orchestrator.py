@@ -14,42 +14,57 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import anyio
-from anyio import Event, create_task_group, move_on_after, open_signal_receiver, to_thread
+from anyio import (
+    CancelScope,
+    Event,
+    create_task_group,
+    move_on_after,
+    open_signal_receiver,
+    to_thread,
+)
 from anyio.abc import TaskGroup, TaskStatus
 
 from intertie.api.listen import bind
 from intertie.app.addresses import addresses
+from intertie.bus.background import Background
+from intertie.bus.url import to_url
 from intertie.control.actor import Actor
 from intertie.control.suite import SuiteControl, Wanted
 from intertie.drivers import proc
 from intertie.drivers.process import ProcessDriver
 from intertie.errors import ConflictError, DaemonError, IntertieError
+from intertie.event import Event as SuiteEvent
 from intertie.identity.api_key import ApiKey
 from intertie.plan import Replica, active
 from intertie.points.survey import PointsMonitor
 from intertie.runtime.autoscale import Autoscaler
+from intertie.runtime.bus_engine import BUS, BusEngine
 from intertie.runtime.cascade import Cascade
 from intertie.runtime.change import Changes
 from intertie.runtime.daemon import Lock, log_to_stderr
 from intertie.runtime.engines import GATEWAY, gateway_service
 from intertie.runtime.environment import Surroundings, inherited
-from intertie.runtime.folder import Daemon, StateFolder
+from intertie.runtime.folder import STATE_FOLDER, Daemon, StateFolder, find_suite
 from intertie.runtime.hub import EventHub
+from intertie.runtime.journal import Journal
 from intertie.runtime.ledger import Ledger
 from intertie.runtime.logs import Source, log_path
 from intertie.runtime.ports import Ports
 from intertie.runtime.remains import reap_all
 from intertie.runtime.supervisor import Supervisor
+from intertie.store import Records
 from intertie.store.sqlite import SqliteRecords
 from intertie.suite import load
+from intertie.suite.bus import Bus, QueueConfig, QueueType
 from intertie.suite.model import Suite
 from intertie.suite.points import IntegrationPoints
 from intertie.suite.secret import lookup, resolve
 
 if TYPE_CHECKING:
+    from intertie.app.bus import SuiteSide
     from intertie.gateway.controller import GatewayController
     from intertie.identity.issuer import Issuer
 
@@ -58,6 +73,8 @@ log = logging.getLogger(__name__)
 _THE_DAEMON = Actor("up", may_read=True, may_write=True)
 _FRONT = "intertie.app.front"
 _WATCHERS = "intertie.app.watchers"
+ENGINES = frozenset({GATEWAY, BUS})
+_REMEMBERED = 1_000
 _HEAD_START_S = 0.3
 """How long the first change has the processor to itself, if it takes so long."""
 
@@ -73,6 +90,15 @@ class Settings:
     insecure_local: bool = False
     launcher: int | None = None
     """Pid of the command that starts this daemon, and must still be there when it begins."""
+    idle: bool = False
+    """Start engines only; services start when told."""
+
+    @classmethod
+    def here(cls) -> Self:
+        """For the suite file of this folder, or the nearest above. Raises DaemonError."""
+        file = find_suite(None)
+        folder = StateFolder(file.resolve().parent / STATE_FOLDER)
+        return cls(file, None, folder, idle=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +110,30 @@ class Inner:
     changes: Changes
     suite: SuiteControl
     addresses: Mapping[str, str]
+    records: Records
+    journal: Journal
 
 
 class SuiteOrchestrator:
     """One suite, running: the parts that live from the first moment to the last."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Raises SuiteError or IntertieError before anything is started."""
-        self.settings = settings
+    def __init__(self, settings: Settings | None = None) -> None:
+        """Without settings: the suite file of this folder, to be opened by `open`.
+
+        Raises SuiteError or IntertieError before anything is started.
+        """
+        self.settings = settings = settings or Settings.here()
         self.folder = settings.folder
         self.folder.create()
         self.stopping = Event()
         self.ledger = Ledger(self.folder.ledger)
-        self._gateway_port = self._port_of_a_running_gateway()
+        self._gateway_port = self._port_of_a_running(GATEWAY)
+        self._bus_engine = BusEngine(self.folder.bus)
+        self._bus_port = self._port_of_a_running(BUS) or self._bus_engine.last_port
+        self._journal: Journal | None = None
+        self._bridged: SuiteSide | None = None
+        self._background = Background()
+        self._over = Event()
         self._first: Suite | None = None
         """As the daemon was started: what `_require_same_parts` compares with."""
         self.wanted = self.load()
@@ -104,7 +141,7 @@ class SuiteOrchestrator:
         """As it was applied last."""
         self.on_apply: list[Callable[[], None]] = []
         """Called when another suite was applied."""
-        self.hub = EventHub(f"intertie/{self.wanted.suite.suite}", now=_now)
+        self.hub = EventHub(f"intertie/{self.wanted.suite.suite}", now=_now, keep=self._keep)
         self.driver = ProcessDriver(self.folder.instance())
         self.supervisor = Supervisor(
             self.driver,
@@ -124,6 +161,8 @@ class SuiteOrchestrator:
         services = active(suite.services, self.settings.profiles)
         if suite.gateway is not None:
             services[GATEWAY] = gateway_service(suite.gateway, self.folder.envoy)
+        if suite.bus is not None and suite.bus.queue_type is QueueType.EMBEDDED:
+            services[BUS] = self._bus_engine.service(self._port_of_the_bus(suite.bus))
         return Wanted(suite, services)
 
     async def run(self, *, task_status: TaskStatus[Daemon]) -> None:
@@ -132,18 +171,22 @@ class SuiteOrchestrator:
         async with AsyncExitStack() as stack:
             stack.callback(self.folder.retire)
             records = await stack.enter_async_context(SqliteRecords.open(self.folder.database))
+            journal = self._journal = stack.enter_context(Journal.open(self.folder.journal))
+            self.hub.remember(journal.latest(_REMEMBERED))
             changes = Changes(records, self.hub, now=_now)
             listener = stack.enter_context(bind(*self._api_address()))
             found = addresses(self.wanted.suite, listener)
             async with create_task_group() as components:
                 await self._start_inner(components, changes)
                 suite = self._suite_control(changes)
-                first = await suite.up(_THE_DAEMON)
+                only = ENGINES if self.settings.idle else None
+                first = await suite.up(_THE_DAEMON, only=only)
                 with move_on_after(_HEAD_START_S):
                     await changes.wait(first)
-                inner = Inner(self, key, changes, suite, found)
+                inner = Inner(self, key, changes, suite, found, records, journal)
                 front = await to_thread.run_sync(import_module, _FRONT)
-                await components.start(front.server(inner, listener).run)
+                for component in front.front(inner, listener):
+                    await components.start(component.run)
                 watchers = await to_thread.run_sync(import_module, _WATCHERS)
                 for component in watchers.watchers(inner):
                     await components.start(component.run)
@@ -153,6 +196,78 @@ class SuiteOrchestrator:
                 await self.supervisor.stop(self.supervisor.snapshot().services)
                 self.ledger.forget_stopped()
                 components.cancel_scope.cancel()
+
+    async def open(self) -> None:
+        """Run in the background of this event loop until `close`; when it runs, do nothing.
+
+        For programs of one's own; the command line's daemon is `serve`. Raises DaemonError when
+        another daemon runs this suite.
+        """
+        if self._background.is_open:
+            return
+
+        async def enter(stack: AsyncExitStack) -> None:
+            stack.enter_context(Lock(self.folder.lock))
+            stack.push_async_callback(self._reap)
+
+        async def live(*, task_status: TaskStatus[Daemon]) -> None:
+            await self.run(task_status=task_status)
+            self._over.set()
+
+        await self._background.open(enter)
+        await self._background.start(live)
+
+    async def close(self) -> None:
+        """Stop every service, and end."""
+        if self._background.is_open:
+            self.stopping.set()
+            await self._over.wait()
+        await self._background.close()
+
+    async def _reap(self) -> None:
+        """Nothing is left when the event loop ends without `close`."""
+        with CancelScope(shield=True):
+            await reap_all(self.driver, self.ledger)
+
+    @property
+    def bridged(self) -> "SuiteSide":
+        """What a bridge to a message queue talks to. Raises DaemonError before `open`."""
+        if self._bridged is None:
+            raise DaemonError("cannot bridge a suite that does not run: open the orchestrator")
+        return self._bridged
+
+    @bridged.setter
+    def bridged(self, side: "SuiteSide") -> None:
+        self._bridged = side
+
+    @property
+    def bus_config(self) -> QueueConfig | None:
+        """How to reach the suite's bus, password included; None when there is none."""
+        bus = self.wanted.suite.bus
+        if bus is None:
+            return None
+        find = lookup(os.environ, self.folder.secrets)
+        config = bus.config(None if bus.password is None else resolve(bus.password, find))
+        if bus.queue_type is not QueueType.EMBEDDED:
+            return config
+        return self._bus_engine.address(config, self._port_of_the_bus(bus))
+
+    def _keep(self, event: SuiteEvent) -> bool:
+        return self._journal is None or self._journal.append(event)
+
+    def _port_of_the_bus(self, bus: Bus) -> int:
+        """One port for ever, as far as others leave it free: services know it by its number."""
+        if isinstance(bus.port, int):
+            return bus.port
+        if self._bus_port is None:
+            self._bus_port = Ports().take(BUS)
+        return self._bus_port
+
+    def _bus_variables(self) -> Mapping[str, str]:
+        config = self.bus_config
+        if config is None or config.queue_type is QueueType.MEMORY:
+            return {}
+        return {"INTERTIE_BUS_URL": to_url(config)}
 
     async def _start_inner(self, components: TaskGroup, changes: Changes) -> None:
         """Start what services need to live, and deal with what an earlier daemon left."""
@@ -203,14 +318,18 @@ class SuiteOrchestrator:
         if (suite.gateway is None) != (self._first.gateway is None):
             what = "take the gateway away from" if suite.gateway is None else "add a gateway to"
             raise ConflictError(f"cannot {what} a running suite: run `intertie down`, then `up`")
+        if suite.bus != self._first.bus:
+            raise ConflictError(
+                "cannot change the bus of a running suite: run `intertie down`, then `up`"
+            )
         if suite.api != self._first.api:
             raise ConflictError(
                 "cannot move the management API of a running suite: run `intertie down`, then `up`"
             )
 
-    def _port_of_a_running_gateway(self) -> int | None:
-        """That of the Envoy which a killed daemon left: it is taken over, where it listens."""
-        found = (entry.port for entry in self.ledger.entries() if entry.service == GATEWAY)
+    def _port_of_a_running(self, engine: str) -> int | None:
+        """That of an engine which a killed daemon left: it is taken over, where it listens."""
+        found = (entry.port for entry in self.ledger.entries() if entry.service == engine)
         return next(found, None)
 
     def _with_gateway_port(self, suite: Suite) -> Suite:
@@ -232,6 +351,7 @@ class SuiteOrchestrator:
             data=self.folder.data,
             sockets=self.folder.run,
             env=_with_own_programs(inherited(os.environ)),
+            bus=self._bus_variables(),
             resolve=partial(resolve, find=find),
         )
 

@@ -94,8 +94,13 @@ class Client:
         """The answer of a GET as it is."""
         return self._send("GET", path).text
 
+    def delete(self, path: str) -> None:
+        """A DELETE."""
+        self._ask("DELETE", path)
+
     def _ask(self, method: str, path: str, **options: Any) -> Any:
-        return self._send(method, path, **options).json()
+        answer = self._send(method, path, **options)
+        return answer.json() if answer.content else None
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         with _explained():

@@ -40,6 +40,7 @@ _HOME = {
     "points": "integration",
     "schema": "files",
     "events": "watch",
+    "bus": "bus",
     "changes": "watch",
     "token": "access",
     "url": "access",

@@ -7,11 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from intertie.errors import DaemonError
-from intertie.runtime.folder import StateFolder
-
-FILE_NAMES = ("suite.yaml", "suite.yml")
-STATE_FOLDER = ".intertie"
+from intertie.runtime.folder import STATE_FOLDER, StateFolder, find_suite
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,17 +68,3 @@ def suite_options(command: F) -> F:
 
 
 json_option = _option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-
-
-def find_suite(file: Path | None) -> Path:
-    """The file as named, or the nearest suite.yaml in this folder or above."""
-    if file is not None:
-        return file
-    here = Path.cwd()
-    for folder in (Path(), *here.parents):
-        for name in FILE_NAMES:
-            if (folder / name).is_file():
-                return folder / name
-    raise DaemonError(
-        f"cannot find a suite file: no {FILE_NAMES[0]} in {here} or above; name one with --file"
-    )

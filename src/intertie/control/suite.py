@@ -1,6 +1,6 @@
 """Bring the running suite to what the file says; end it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass
 
 from anyio import Event, to_thread
@@ -54,11 +54,14 @@ class SuiteControl:
         wanted = await to_thread.run_sync(self._load)
         return await self._begin(actor, "apply", wanted, self._diff(wanted))
 
-    async def up(self, actor: Actor) -> str:
-        """The same for a new daemon: a service stays stopped if it was, and should."""
+    async def up(self, actor: Actor, *, only: Container[str] | None = None) -> str:
+        """The same for a new daemon: a service stays stopped if it was, and should.
+
+        With `only`, just these services start.
+        """
         wanted = await to_thread.run_sync(self._load)
         stays = self._supervisor.stays_stopped
-        steps = self._diff(wanted).steps
+        steps = [s for s in self._diff(wanted).steps if only is None or s.service in only]
         todo = Plan(tuple(s for s in steps if not stays(s.service, wanted.services[s.service])))
         return await self._begin(actor, "up", wanted, todo)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from intertie.control.actor import Actor
+from intertie.control.bus import BusControl
 from intertie.control.changes import ChangeControl
 from intertie.control.events import EventControl
 from intertie.control.health import Health
@@ -29,6 +30,7 @@ class Control:
     suite: SuiteControl
     changes: ChangeControl
     events: EventControl
+    bus: BusControl
     jobs: Jobs
     terminals: Terminals
     logs: Logs

@@ -5,7 +5,7 @@ import json
 import re
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -68,6 +68,8 @@ class Surroundings:
     """What every service inherits: see `inherited`."""
     resolve: Callable[[str], str]
     """The text with its secret references replaced. Raises IntertieError."""
+    bus: Mapping[str, str] = field(default_factory=dict)
+    """How services reach the suite's message bus: INTERTIE_BUS_URL and what belongs to it."""
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:
@@ -143,6 +145,7 @@ def _environment(
 ) -> dict[str, str]:
     account = who.variables(spec.user) if spec.user is not None else {}
     env = {**place.env, **account, "INTERTIE_SUITE": place.suite, "INTERTIE_DATA": str(place.data)}
+    env |= place.bus
     env |= {url_variable(other): url for other, url in urls.items() if other != name}
     for file in spec.env_file:
         env |= _from_file(name, place.folder / file)

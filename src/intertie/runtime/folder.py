@@ -8,6 +8,9 @@ from pathlib import Path
 
 from intertie.errors import DaemonError
 
+FILE_NAMES = ("suite.yaml", "suite.yml")
+STATE_FOLDER = ".intertie"
+
 
 @dataclass(frozen=True, slots=True)
 class Daemon:
@@ -33,6 +36,16 @@ class StateFolder:
     def database(self) -> Path:
         """Changes and the ledger of running replicas."""
         return self.root / "intertie.db"
+
+    @property
+    def journal(self) -> Path:
+        """Every event, also those not yet passed on."""
+        return self.root / "events.db"
+
+    @property
+    def bus(self) -> Path:
+        """The embedded bus's messages and password (0700)."""
+        return self.root / "bus"
 
     @property
     def logs(self) -> Path:
@@ -119,3 +132,17 @@ class StateFolder:
         """Withdraw the announcement and the key."""
         self.daemon_file.unlink(missing_ok=True)
         self.api_key.unlink(missing_ok=True)
+
+
+def find_suite(file: Path | None) -> Path:
+    """The file as named, or the nearest suite.yaml in this folder or above. Raises DaemonError."""
+    if file is not None:
+        return file
+    here = Path.cwd()
+    for folder in (Path(), *here.parents):
+        for name in FILE_NAMES:
+            if (folder / name).is_file():
+                return folder / name
+    raise DaemonError(
+        f"cannot find a suite file: no {FILE_NAMES[0]} in {here} or above; name one with --file"
+    )

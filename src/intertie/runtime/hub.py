@@ -2,7 +2,7 @@
 
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -25,26 +25,44 @@ class EventHub:
     Ids are unique over daemons: an id of an earlier one is never taken for one of ours.
     """
 
-    def __init__(self, source: str, *, now: Callable[[], datetime], kept: int = _KEPT) -> None:
+    def __init__(
+        self,
+        source: str,
+        *,
+        now: Callable[[], datetime],
+        kept: int = _KEPT,
+        keep: Callable[[Event], bool] = lambda _: True,
+    ) -> None:
+        """`keep` stores an event before anybody hears of it; False: its id is known already."""
         self._source = source
         self._now = now
         self._kept = kept
+        self._keep = keep
         self._recent: deque[Event] = deque(maxlen=kept)
         self._subscribers: set[MemoryObjectSendStream[Event]] = set()
         self._run = secrets.token_hex(4)
         self._published = 0
 
-    def publish(self, payload: Payload, subject: str) -> Event:
-        """Hand the event out at once. A subscriber whose buffer is full is cut off."""
+    def remember(self, events: Iterable[Event]) -> None:
+        """Events of earlier daemons: readers who ask for recent ones get them too."""
+        self._recent.extend(events)
+
+    def publish(self, payload: Payload, subject: str, *, id: str | None = None) -> Event:
+        """Hand the event out at once. A subscriber whose buffer is full is cut off.
+
+        With an `id` of the caller's, an event that was published before is not published again.
+        """
         self._published += 1
         event = Event(
-            id=f"{self._run}-{self._published}",
+            id=id or f"{self._run}-{self._published}",
             source=self._source,
             type=payload.type,
             subject=subject,
             time=self._now(),
             data=payload.model_dump(mode="json"),
         )
+        if not self._keep(event):
+            return event
         self._recent.append(event)
         for subscriber in tuple(self._subscribers):
             self._hand(subscriber, event)

@@ -35,6 +35,7 @@ _EXPECTED = {
     "greater_than": "expected more than {gt:g}",
     "less_than_equal": "expected a number of at most {le}",
     "too_short": "expected at least {min_length}, got {actual_length}",
+    "enum": "expected {expected}",
     "literal_error": "expected {expected}",
 }
 _ELSEWHERE = {
@@ -106,7 +107,7 @@ def _hint(detail: ErrorDetails, keys: Keys) -> str:
     word = str(keys[-1]) if keys else ""
     if detail["type"] == "extra_forbidden":
         return _key_hint(word, valid_keys(keys[:-1]))
-    if detail["type"] == "literal_error":
+    if detail["type"] in {"enum", "literal_error"}:
         words = str(_context(detail)["expected"]).replace(" or ", ", ").split(", ")
         return did_you_mean(str(detail["input"]), [item.strip("'") for item in words])
     if detail["type"] == "string_type" and isinstance(detail["input"], int | float):

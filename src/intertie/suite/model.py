@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
+from intertie.suite.bus import Bus
 from intertie.suite.logging import SuiteLogging, unknown_targets
 from intertie.suite.recovery import Automation
 from intertie.suite.service import Service
@@ -114,6 +115,8 @@ class Suite(Model):
     """None is run unless this is given."""
     api: Api = Api()
     """Where the management API listens."""
+    bus: Bus | None = None
+    """None is run unless this is given; `{}` is an embedded one."""
     logging: SuiteLogging = SuiteLogging()
     """Where log lines are sent, beside the files that hold them."""
     automation: Automation = Automation()

@@ -1,0 +1,112 @@
+"""The daemon's end of the bus: connected for as long as the suite lives, bridged both ways."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from anyio import sleep
+from anyio.abc import TaskStatus
+
+from intertie.bus.bridge import Bridge
+from intertie.bus.client import Client, connect
+from intertie.bus.schemas import Schemas
+from intertie.control.commands import Commands
+from intertie.errors import BusError, BusUnavailableError
+from intertie.event import Event
+from intertie.runtime.component import Health, Status
+from intertie.runtime.journal import Journal
+from intertie.suite.bus import QueueConfig
+
+log = logging.getLogger(__name__)
+
+READER = "bus"
+_WAIT_S = 0.1
+_LONGEST_S = 5.0
+
+
+class SuiteSide:
+    """See Bridged."""
+
+    def __init__(self, name: str, commands: Commands, journal: Journal) -> None:
+        self.name = name
+        self._commands = commands
+        self._journal = journal
+        self._places: dict[str, int] = {}
+        journal.begin_reader(READER)
+
+    async def command(self, verb: str, services: Sequence[str], *, key: str) -> None:
+        """See Bridged."""
+        await self._commands.run(verb, services, key=key)
+
+    async def unsent(self, limit: int) -> Sequence[Event]:
+        """See Bridged."""
+        found = await self._journal.unread(READER, limit)
+        self._places = {event.id: seq for seq, event in found}
+        return [event for _, event in found]
+
+    async def sent(self, events: Sequence[Event]) -> None:
+        """See Bridged."""
+        await self._journal.pass_on(READER, max(self._places[event.id] for event in events))
+
+
+class BusLink:
+    """A component: connects, and connects again. `client` is there while it is connected."""
+
+    def __init__(
+        self,
+        config: Callable[[], QueueConfig],
+        side: SuiteSide,
+        *,
+        source: str,
+        schemas: Callable[[], Schemas],
+        obey: bool,
+    ) -> None:
+        """`config` is asked for each connection: it may hold secrets, which live no longer."""
+        self._config = config
+        self._side = side
+        self._source = source
+        self._schemas = schemas
+        self._obey = obey
+        self._client: Client | None = None
+        self._reason = "not connected yet"
+
+    @property
+    def client(self) -> Client:
+        """Raises BusUnavailableError while there is no connection."""
+        if self._client is None:
+            raise BusUnavailableError(f"cannot use the bus: {self._reason}")
+        return self._client
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """See Component. The suite does not wait for its bus."""
+        task_status.started()
+        wait_s = _WAIT_S
+        while True:
+            try:
+                async with connect(
+                    self._config(), source=self._source, schemas=self._schemas()
+                ) as client:
+                    self._client = client
+                    wait_s = _WAIT_S
+                    await Bridge(client, self._side, obey=self._obey).run()
+            except* BusError as group:
+                reason = str(_first(group))
+                if reason != self._reason:
+                    log.warning("bus not reached", extra={"reason": reason})
+                self._reason = reason
+            finally:
+                self._client = None
+            await sleep(wait_s)
+            wait_s = min(_LONGEST_S, wait_s * 2)
+
+    def health(self) -> Health:
+        """See Component."""
+        if self._client is None:
+            return Health(Status.DOWN, self._reason)
+        return Health(Status.UP)
+
+
+def _first(group: BaseExceptionGroup[BusError]) -> BaseException:
+    exc: BaseException = group
+    while isinstance(exc, BaseExceptionGroup):
+        exc = exc.exceptions[0]
+    return exc

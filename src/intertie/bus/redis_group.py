@@ -1,0 +1,305 @@
+"""One member of a group on Redis Streams: reads, renews what it holds, claims what others left."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from anyio import CancelScope, Event, create_task_group, move_on_after, sleep
+from anyio.abc import TaskStatus
+
+from intertie.bus.port import Message, Subscription, Take
+from intertie.bus.redis_keys import (
+    BURY,
+    MOVE_DUE,
+    RELEASED,
+    RETRY,
+    by_rank,
+    group_id,
+    pack,
+    rank,
+    read_entry,
+    unpack,
+    wanted,
+)
+from intertie.bus.redis_wire import Reply, ReplyError, Wire, Word, forget
+from intertie.bus.topics import is_literal
+from intertie.errors import BusUnavailableError
+
+if TYPE_CHECKING:
+    from intertie.bus.redis import RedisBus
+
+_BLOCK_MS = 5_000
+_LONGEST_LOOK_S = 5.0
+_SHORTEST_LOOK_S = 0.2
+_RELEASE_S = 2.0
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A message in hand, or waiting to be handed over."""
+
+    stream: str
+    entry: bytes
+    message: Message
+    tries: int
+
+
+@dataclass(slots=True)
+class _Room:
+    """How many more may be in hand, and a bell for when that grows."""
+
+    left: int
+    grown: Event = field(default_factory=Event)
+
+    def give_back(self) -> None:
+        self.left += 1
+        self.grown.set()
+
+
+class GroupReader:
+    """Lives as long as one call of `consume`."""
+
+    def __init__(self, bus: "RedisBus", subscription: Subscription, take: Take) -> None:
+        self._bus = bus
+        self._take = take
+        self._pattern = subscription.pattern
+        self._from_start = subscription.from_start
+        self._lease_s = subscription.lease_s
+        self.group = group_id(subscription)
+        self.name = subscription.group or ""
+        self.lane = bus.keys.lane(self.group)
+        self._me = uuid4().hex
+        self._streams: list[str] = []
+        self._waiting: deque[Held] = deque()
+        self._held: dict[tuple[str, bytes], Held] = {}
+        self._prefetch = subscription.prefetch
+        self._room = _Room(subscription.prefetch)
+        self._acks: set[asyncio.Future[Reply]] = set()
+        self._delayed = Event()
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """See Bus.consume."""
+        wire = await self._bus.waiting_wire()
+        try:
+            await self._join()
+            task_status.started()
+            async with create_task_group() as group:
+                group.start_soon(self._move_due)
+                group.start_soon(self._look_after)
+                await self._claim()
+                await self._read(wire)
+        finally:
+            wire.abort()
+            with CancelScope(shield=True), move_on_after(_RELEASE_S):
+                await self._release()
+
+    async def ack(self, held: Held) -> None:
+        """On its way when this returns; when it gets lost the message comes again."""
+        if not self._let_go(held):
+            return
+        wire = await self._bus.wire()
+        future = wire.send("XACK", held.stream, self.group, held.entry)
+        self._acks.add(future)
+        future.add_done_callback(self._acks.discard)
+        forget(future)
+        if held.stream == self.lane:
+            forget(wire.send("XDEL", held.stream, held.entry))
+
+    async def retry(self, held: Held, after_s: float) -> None:
+        """See Delivery."""
+        if self._let_go(held):
+            keys = [held.stream, self.lane, self._bus.keys.delayed(self.group)]
+            packed = pack(held.message, held.tries)
+            await self._bus.run(RETRY, keys, [self.group, held.entry, packed, int(after_s * 1000)])
+            self._delayed.set()
+
+    async def bury(self, held: Held, reason: str) -> None:
+        """See Delivery."""
+        if self._let_go(held):
+            keys = [held.stream, self.lane, self._bus.keys.dead(self.name)]
+            packed = pack(held.message, held.tries)
+            await self._bus.run(BURY, keys, [self.group, held.entry, packed, reason])
+
+    def _let_go(self, held: Held) -> bool:
+        if self._held.pop((held.stream, held.entry), None) is None:
+            return False
+        self._room.give_back()
+        return True
+
+    async def _join(self) -> None:
+        """Be a member, of every topic there is."""
+        await self._bus.call("SADD", self._bus.keys.groups, self.group)
+        await self._bus.ensure_group(self.lane, self.group, "0")
+        await self._bus.call("XGROUP", "CREATECONSUMER", self.lane, self.group, self._me)
+        await self._find_streams("0" if self._from_start else "$")
+
+    async def _find_streams(self, start: str) -> None:
+        keys = self._bus.keys
+        topics = wanted(self._pattern, await self._bus.topics())
+        if is_literal(self._pattern) and self._pattern not in topics:
+            topics.append(self._pattern)
+        for topic in topics:
+            if keys.stream(topic) not in self._streams:
+                await self._bus.ensure_group(keys.stream(topic), self.group, start)
+        self._streams = [keys.stream(topic) for topic in topics]
+
+    async def _read(self, wire: Wire) -> None:
+        while True:
+            while self._waiting:
+                await self._some_room()
+                await self._read_more_urgent(wire)
+                self._room.left -= 1
+                await self._take(_Delivery(self, self._waiting.popleft()))
+            # Nothing is read ahead of room: what is urgent by then would come too late.
+            await self._some_room()
+            await self._read_some(wire)
+
+    async def _some_room(self) -> None:
+        while self._room.left <= 0:
+            self._room.grown = Event()
+            await self._room.grown.wait()
+
+    async def _read_some(self, wire: Wire) -> None:
+        """The urgent topics' streams first, one after the other; then wait for any."""
+        ranks = by_rank(self._streams)
+        if len(ranks) > 1:
+            for streams in ([self.lane], *ranks):
+                if await self._read_streams(wire, streams, self._room.left, ()):
+                    return
+        count = self._room.left if len(ranks) == 1 else 1
+        streams = [self.lane, *self._streams]
+        await self._read_streams(wire, streams, count, ("BLOCK", _BLOCK_MS))
+
+    async def _read_more_urgent(self, wire: Wire) -> None:
+        """Put what has become urgent before what waits here already."""
+        first = self._waiting[0].stream
+        ranks = by_rank(self._streams)
+        place = next((n for n, streams in enumerate(ranks) if first in streams), 0)
+        if place:
+            urgent = [stream for streams in ranks[:place] for stream in streams]
+            await self._read_streams(wire, urgent, 1, ())
+            self._waiting = deque(sorted(self._waiting, key=lambda held: rank(held.stream)))
+
+    async def _read_streams(
+        self, wire: Wire, streams: list[str], count: int, block: tuple[Word, ...]
+    ) -> bool:
+        words: list[Word] = ["XREADGROUP", "GROUP", self.group, self._me, "COUNT", count, *block]
+        try:
+            reply = await wire.call(*words, "STREAMS", *streams, *(">" for _ in streams))
+        except ReplyError as exc:
+            if not str(exc).startswith("NOGROUP"):
+                raise
+            # Somebody emptied the database: begin anew.
+            raise BusUnavailableError(f"cannot read from the bus: {exc}") from exc
+        for stream, entries in reply or ():
+            await self._keep(stream.decode(), entries)
+        return bool(reply)
+
+    async def _keep(self, stream: str, entries: Reply) -> None:
+        """Take note of entries read; those of the lane hold a packed message, or wake us."""
+        for entry, fields in entries:
+            if stream != self.lane:
+                message = read_entry(self._bus.keys.topic_of(stream), entry, fields)
+                self._hold(Held(stream, entry, message, 1))
+            elif fields[0] == b"m":
+                message, tries = unpack(fields[1])
+                self._hold(Held(stream, entry, message, tries + 1))
+            else:
+                await self._bus.call("XACK", stream, self.group, entry)
+                await self._bus.call("XDEL", stream, entry)
+                await self._find_streams("0")
+
+    def _hold(self, held: Held) -> None:
+        self._held[held.stream, held.entry] = held
+        self._waiting.append(held)
+
+    async def _look_after(self) -> None:
+        """Renew the leases of what we hold; take over what nobody renews; find new topics."""
+        every_s = min(max(self._lease_s / 4, _SHORTEST_LOOK_S), _LONGEST_LOOK_S)
+        while True:
+            await sleep(every_s)
+            await self._renew()
+            await self._claim()
+            if not is_literal(self._pattern) or len(self._streams) == 1:
+                await self._find_streams("0")
+
+    async def _renew(self) -> None:
+        for stream, entries in self._held_by_stream().items():
+            await self._bus.call("XCLAIM", stream, self.group, self._me, 0, *entries, "JUSTID")
+
+    async def _claim(self) -> None:
+        idle_ms = int(self._lease_s * 1000)
+        for stream in (self.lane, *self._streams):
+            room = self._prefetch - len(self._held)
+            if room <= 0:
+                return
+            words: list[Word] = ["XAUTOCLAIM", stream, self.group, self._me, idle_ms, "0-0"]
+            _, entries, *_ = await self._bus.call(*words, "COUNT", room)
+            entries = [each for each in entries if each[1]]
+            if entries:
+                await self._keep(stream, entries)
+                await self._count_tries(stream, entries)
+
+    async def _count_tries(self, stream: str, entries: Reply) -> None:
+        """How often those claimed were delivered before: the group remembers."""
+        words: list[Word] = ["XPENDING", stream, self.group, entries[0][0], entries[-1][0]]
+        for entry, _, _, times in await self._bus.call(*words, 10_000, self._me):
+            held = self._held.get((stream, entry))
+            if held is not None:
+                held.tries += times - 1
+
+    async def _move_due(self) -> None:
+        keys = [self._bus.keys.delayed(self.group), self.lane]
+        while True:
+            self._delayed = Event()
+            left_ms = await self._bus.run(MOVE_DUE, keys, [])
+            # Others' retries are theirs to move; ours to find when they die.
+            wait_s = _LONGEST_LOOK_S if left_ms < 0 else min(left_ms / 1000, _LONGEST_LOOK_S)
+            with move_on_after(wait_s):
+                await self._delayed.wait()
+
+    async def _release(self) -> None:
+        """Leave what we hold to whoever looks next, and leave the group."""
+        try:
+            if self._acks:
+                await asyncio.wait(self._acks)
+            idle_ms = int(self._lease_s * 1000) * 10
+            for stream, entries in self._held_by_stream().items():
+                words: list[Word] = ["XCLAIM", stream, self.group, RELEASED, 0, *entries]
+                await self._bus.call(*words, "IDLE", idle_ms, "JUSTID")
+            for stream in (self.lane, *self._streams):
+                await self._bus.call("XGROUP", "DELCONSUMER", stream, self.group, self._me)
+        except (BusUnavailableError, ReplyError):
+            return  # the leases run out by themselves
+
+    def _held_by_stream(self) -> dict[str, list[bytes]]:
+        found: dict[str, list[bytes]] = {}
+        for stream, entry in self._held:
+            found.setdefault(stream, []).append(entry)
+        return found
+
+
+class _Delivery:
+    """See Delivery."""
+
+    __slots__ = ("_held", "_reader", "message", "tries")
+
+    def __init__(self, reader: GroupReader, held: Held) -> None:
+        self._reader = reader
+        self._held = held
+        self.message = held.message
+        self.tries = held.tries
+
+    async def ack(self) -> None:
+        """See Delivery."""
+        await self._reader.ack(self._held)
+
+    async def retry(self, after_s: float) -> None:
+        """See Delivery."""
+        await self._reader.retry(self._held, after_s)
+
+    async def bury(self, reason: str) -> None:
+        """See Delivery."""
+        await self._reader.bury(self._held, reason)

@@ -1,0 +1,1 @@
+"""Real brokers, each started by the test that needs it and gone afterwards."""
