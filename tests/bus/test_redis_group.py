@@ -47,6 +47,20 @@ async def test_members_that_left_are_forgotten(server: QueueConfig) -> None:
         assert [each[1].decode() for each in reply] == [RELEASED]
 
 
+async def test_what_never_arrived_comes_again(server: QueueConfig) -> None:
+    """The server's answer may get lost with the connection: its books count, not the member's."""
+    async with open_redis(server) as bus:
+        async with consuming(bus, Subscription("a", "g", prefetch=1)) as inbox:
+            await bus.publish(message("a", b"in hand"))
+            await inbox.next()
+            await bus.publish(message("a", b"on its way"))
+            reply = await bus.call("XINFO", "CONSUMERS", bus.keys.stream("a"), "g|a")
+            words = ("XREADGROUP", "GROUP", "g|a", reply[0][1], "STREAMS", bus.keys.stream("a"))
+            await bus.call(*words, ">")
+        async with consuming(bus, Subscription("a", "g")) as inbox:
+            assert sorted(await inbox.bodies(2)) == [b"in hand", b"on its way"]
+
+
 async def test_what_a_dead_member_held_counts_its_tries(server: QueueConfig) -> None:
     """A message that kills its consumer is not the first try for ever."""
     subscription = Subscription("a", "g", lease_s=0.3)

@@ -27,6 +27,7 @@ from intertie.api.models import (
 )
 from intertie.control.jobs import Order
 from intertie.control.use_cases import Control
+from intertie.plugins.standing import PluginStatus
 from intertie.runtime.change import Change
 from intertie.runtime.component import Status
 from intertie.runtime.explain import Explanation
@@ -258,6 +259,12 @@ async def events(
         control.events.read(after=last_event_id, follow=follow),
         lambda event: live.frame(event.model_dump(mode="json"), event=event.type, id=event.id),
     )
+
+
+@router.get("/api/plugins", tags=["plugins"])
+async def plugins(control: Use, actor: Reader) -> list[PluginStatus]:
+    """The plugins of the suite: state, hooks, what they cost, and why one is disabled."""
+    return list(control.plugins.list(actor))
 
 
 @router.get("/api/metrics", tags=["metrics"])

@@ -18,6 +18,7 @@ from intertie.control.health import Health
 from intertie.control.jobs import Jobs
 from intertie.control.logs import Logs
 from intertie.control.metrics import Metrics
+from intertie.control.plugins import PluginControl
 from intertie.control.services import Services
 from intertie.control.terminals import Terminals
 from intertie.control.tokens import Tokens
@@ -35,7 +36,8 @@ def front(inner: Inner, listener: socket.socket) -> Iterator[Component]:
     orchestrator.bridged = SuiteSide(orchestrator.suite.suite, commands, inner.journal)
     link = _link(orchestrator, orchestrator.bridged)
     host = orchestrator.wanted.suite.api.host
-    yield ApiServer(create_app(control(inner, link), hosts=host_names(host)), listener)
+    orchestrator.asgi = made = create_app(control(inner, link), hosts=host_names(host))
+    yield ApiServer(made, listener)
     if link is not None:
         yield link
 
@@ -53,6 +55,7 @@ def control(inner: Inner, link: BusLink | None) -> Control:
         gateway = orchestrator.suite.gateway
         return gateway.jwt if gateway else Jwt()
 
+    hooks = orchestrator.plugins.hooks if orchestrator.plugins else None
     reader = LogReader(orchestrator.folder.logs, ended=has_ended)
     return Control(
         key=inner.key,
@@ -67,7 +70,8 @@ def control(inner: Inner, link: BusLink | None) -> Control:
         terminals=Terminals(supervisor),
         logs=Logs(services, reader),
         health=Health(supervisor.snapshot, lambda: inner.addresses, orchestrator.points.drifted),
-        metrics=Metrics(supervisor.snapshot),
+        metrics=Metrics(supervisor.snapshot, hooks),
+        plugins=PluginControl(hooks),
         tokens=Tokens(lambda: orchestrator.issuer, jwt),
     )
 

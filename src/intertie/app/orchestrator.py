@@ -60,19 +60,25 @@ from intertie.store.sqlite import SqliteRecords
 from intertie.suite import load
 from intertie.suite.bus import Bus, QueueConfig, QueueType
 from intertie.suite.model import Suite
+from intertie.suite.plugins import Plugins
 from intertie.suite.points import IntegrationPoints
 from intertie.suite.secret import lookup, resolve
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from intertie.app.bus import SuiteSide
+    from intertie.app.plugins import SuitePlugins
     from intertie.gateway.controller import GatewayController
     from intertie.identity.issuer import Issuer
+    from intertie.plugins import PluginManager
 
 log = logging.getLogger(__name__)
 
 _THE_DAEMON = Actor("up", may_read=True, may_write=True)
 _FRONT = "intertie.app.front"
 _WATCHERS = "intertie.app.watchers"
+_PLUGINS = "intertie.app.plugins"
 ENGINES = frozenset({GATEWAY, BUS})
 _REMEMBERED = 1_000
 _HEAD_START_S = 0.3
@@ -133,6 +139,12 @@ class SuiteOrchestrator:
         self._journal: Journal | None = None
         self._bridged: SuiteSide | None = None
         self._background = Background()
+        self.plugin_manager: PluginManager | None = None
+        """Plugins to run in this process, in place of the suite's own in one of theirs."""
+        self.asgi: ASGIApp | None = None
+        """The management API, once it runs."""
+        self.plugins: SuitePlugins | None = None
+        """Once it runs, if there are any."""
         self._over = Event()
         self._first: Suite | None = None
         """As the daemon was started: what `_require_same_parts` compares with."""
@@ -155,7 +167,10 @@ class SuiteOrchestrator:
 
     def load(self) -> Wanted:
         """The suite file as it is now, with its engines. Raises SuiteError."""
-        loaded = load(self.settings.file, environment=self.settings.environment)
+        transform = self.plugins.hooks.load_config if self.plugins else None
+        loaded = load(
+            self.settings.file, environment=self.settings.environment, transform=transform
+        )
         suite = self._with_gateway_port(loaded.suite)
         self._require_same_parts(suite)
         services = active(suite.services, self.settings.profiles)
@@ -272,6 +287,7 @@ class SuiteOrchestrator:
     async def _start_inner(self, components: TaskGroup, changes: Changes) -> None:
         """Start what services need to live, and deal with what an earlier daemon left."""
         await components.start(self.driver.run)
+        await self._start_plugins(components)
         await components.start(changes.run)
         await components.start(self.supervisor.run)
         await components.start(Cascade(self.supervisor, changes, self.hub).run)
@@ -280,6 +296,17 @@ class SuiteOrchestrator:
         if self.gateway is not None:
             await self.gateway.prepare()
             await components.start(self.gateway.run)
+
+    async def _start_plugins(self, components: TaskGroup) -> None:
+        """Before all else: they may change what the suite is."""
+        section, folder = self.wanted.suite.plugins, self.settings.file.parent
+        paths = [folder / path for path in (section or Plugins()).paths]
+        if self.plugin_manager is None and section is None and not any(p.exists() for p in paths):
+            return
+        made = await to_thread.run_sync(import_module, _PLUGINS)
+        self.plugins = made.suite_plugins(self, section or Plugins())
+        await components.start(self.plugins.run)
+        self.wanted = await to_thread.run_sync(self.load)
 
     def _suite_control(self, changes: Changes) -> SuiteControl:
         return SuiteControl(

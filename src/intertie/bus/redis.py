@@ -23,6 +23,7 @@ from intertie.bus.redis_keys import (
     BURY,
     MOVE_DUE,
     PUBLISH,
+    RELEASE,
     RELEASED,
     REPLAY,
     RETRY,
@@ -52,7 +53,7 @@ _ALIVE_MS = 60_000
 _PATIENCE_S = 10.0
 _SHAS = {
     script: hashlib.sha1(script.encode()).hexdigest()  # noqa: S324 - how Redis names scripts
-    for script in (PUBLISH, RETRY, BURY, REPLAY, MOVE_DUE)
+    for script in (PUBLISH, RETRY, BURY, REPLAY, RELEASE, MOVE_DUE)
 }
 
 

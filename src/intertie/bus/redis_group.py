@@ -13,6 +13,7 @@ from intertie.bus.port import Message, Subscription, Take
 from intertie.bus.redis_keys import (
     BURY,
     MOVE_DUE,
+    RELEASE,
     RELEASED,
     RETRY,
     by_rank,
@@ -25,7 +26,7 @@ from intertie.bus.redis_keys import (
 )
 from intertie.bus.redis_wire import Reply, ReplyError, Wire, Word, forget
 from intertie.bus.topics import is_literal
-from intertie.errors import BusUnavailableError
+from intertie.errors import BusError, BusUnavailableError
 
 if TYPE_CHECKING:
     from intertie.bus.redis import RedisBus
@@ -265,13 +266,12 @@ class GroupReader:
         try:
             if self._acks:
                 await asyncio.wait(self._acks)
+            # By the server's books, not by ours: what it sent us may have been lost on the way.
             idle_ms = int(self._lease_s * 1000) * 10
-            for stream, entries in self._held_by_stream().items():
-                words: list[Word] = ["XCLAIM", stream, self.group, RELEASED, 0, *entries]
-                await self._bus.call(*words, "IDLE", idle_ms, "JUSTID")
             for stream in (self.lane, *self._streams):
-                await self._bus.call("XGROUP", "DELCONSUMER", stream, self.group, self._me)
-        except (BusUnavailableError, ReplyError):
+                args: list[Word] = [self.group, self._me, RELEASED, idle_ms]
+                await self._bus.run(RELEASE, [stream], args)
+        except BusError:
             return  # the leases run out by themselves
 
     def _held_by_stream(self) -> dict[str, list[bytes]]:

@@ -41,6 +41,7 @@ _HOME = {
     "schema": "files",
     "events": "watch",
     "bus": "bus",
+    "plugins": "plugin",
     "changes": "watch",
     "token": "access",
     "url": "access",

@@ -1,8 +1,8 @@
 """Samples about the running suite, for Prometheus and as JSON."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import psutil
 from anyio import to_thread
@@ -13,9 +13,25 @@ from prometheus_client.registry import Collector
 
 from intertie.control.health import status_of
 from intertie.plan import Replica, ServiceStatus, Snapshot, State
+from intertie.plugins.metrics import Sample
+from intertie.plugins.standing import PluginStatus
 from intertie.runtime.component import Status
 
 _LABELS = ("service", "replica")
+_SHOWN = (*_LABELS, "plugin", "hook")
+"""Labels that tell samples of one name apart, in the JSON form."""
+
+
+class Plugins(Protocol):
+    """The suite's plugins."""
+
+    async def collect_metrics(self, metrics: dict[str, object]) -> Sequence[Sample]:
+        """What they add to these."""
+        ...
+
+    def status(self) -> Sequence[PluginStatus]:
+        """Each of them."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +41,51 @@ class Metrics:
     MEDIA_TYPE: ClassVar[str] = "text/plain; version=0.0.4; charset=utf-8"
 
     snapshot: Callable[[], Snapshot]
+    plugins: Plugins | None = None
 
     async def as_text(self) -> bytes:
         """The Prometheus text format."""
-        return await to_thread.run_sync(generate_latest, self._registry())
+        return await to_thread.run_sync(generate_latest, await self._registry())
 
     async def as_json(self) -> dict[str, dict[str, float]]:
         """`{sample name: {service/replica: value}}`; the daemon's own samples under ""."""
-        return await to_thread.run_sync(_flatten, self._registry())
+        return await to_thread.run_sync(_flatten, await self._registry())
 
-    def _registry(self) -> CollectorRegistry:
+    async def _registry(self) -> CollectorRegistry:
         registry = CollectorRegistry()
         ProcessCollector(namespace="intertie_daemon", registry=registry)
         registry.register(_Suite(self.snapshot()))
+        if self.plugins is not None:
+            ours = await to_thread.run_sync(_flatten, registry)
+            added = await self.plugins.collect_metrics(dict(ours))
+            registry.register(_Plugins(self.plugins.status(), added))
         return registry
+
+
+class _Plugins(Collector):
+    """What plugins cost, and what they add."""
+
+    def __init__(self, plugins: Sequence[PluginStatus], added: Sequence[Sample]) -> None:
+        self._plugins = plugins
+        self._added = added
+
+    def collect(self) -> Iterator[Metric]:
+        labels = ("plugin", "hook")
+        calls = CounterMetricFamily("intertie_plugin_calls", "Hook calls.", labels=labels)
+        seconds = CounterMetricFamily("intertie_plugin_seconds", "Time in hooks.", labels=labels)
+        errors = CounterMetricFamily("intertie_plugin_errors", "Hooks that failed.", labels=labels)
+        for plugin in self._plugins:
+            for hook, cost in plugin.costs.items():
+                calls.add_metric((plugin.name, hook), cost.count)
+                seconds.add_metric((plugin.name, hook), cost.seconds)
+                errors.add_metric((plugin.name, hook), cost.errors)
+        yield from (calls, seconds, errors)
+        families: dict[str, Metric] = {}
+        for sample in self._added:
+            told = f"Of plugin {sample.labels.get('plugin', '')}."
+            family = families.setdefault(sample.name, Metric(sample.name, told, "gauge"))
+            family.add_sample(sample.name, dict(sample.labels), sample.value)
+        yield from families.values()
 
 
 class _Suite(Collector):
@@ -106,6 +153,6 @@ def _flatten(registry: CollectorRegistry) -> dict[str, dict[str, float]]:
     flat: dict[str, dict[str, float]] = {}
     for metric in registry.collect():
         for sample in metric.samples:
-            key = "/".join(sample.labels[label] for label in _LABELS if label in sample.labels)
+            key = "/".join(sample.labels[label] for label in _SHOWN if label in sample.labels)
             flat.setdefault(sample.name, {})[key] = sample.value
     return flat

@@ -10,6 +10,7 @@ from intertie.control.health import Health
 from intertie.control.jobs import Jobs
 from intertie.control.logs import Logs
 from intertie.control.metrics import Metrics
+from intertie.control.plugins import PluginControl
 from intertie.control.services import Services
 from intertie.control.suite import SuiteControl
 from intertie.control.terminals import Terminals
@@ -36,6 +37,7 @@ class Control:
     logs: Logs
     health: Health
     metrics: Metrics
+    plugins: PluginControl
     tokens: Tokens
 
     def identify(self, authorization: str | None, *, via: str) -> Actor:

@@ -52,13 +52,19 @@ class ProcessDriver:
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Until cancelled, take in orphans below us and reap them when they end."""
         proc.become_subreaper()
-        with open_signal_receiver(signal.SIGCHLD) as signals:
-            task_status.started()
+        task_status.started()
+        try:
+            with open_signal_receiver(signal.SIGCHLD) as signals:
+                while True:
+                    with move_on_after(self._abandoned_s if self._dead else math.inf):
+                        await anext(signals)
+                    self._reap_orphans()
+                    await sleep(_REAP_EVERY_S)  # one look for many ends
+        except (RuntimeError, ValueError):
+            # In a program of somebody else's: uvloop keeps this signal, other threads get none.
             while True:
-                with move_on_after(self._abandoned_s if self._dead else math.inf):
-                    await anext(signals)
                 self._reap_orphans()
-                await sleep(_REAP_EVERY_S)  # one look for many ends
+                await sleep(_REAP_EVERY_S)
 
     async def start(self, launch: Launch) -> "ProcessInstance":
         """See Driver.

@@ -66,9 +66,9 @@ class BusEngine:
         )
 
     def _settings(self, port: int) -> str:
-        """Each write is with the kernel before it is confirmed: SIGKILL loses nothing.
+        """A message is on the disk before it is confirmed; those that come together wait once.
 
-        The disk is waited for once a second, as Redis does by default.
+        Redis' own default (`everysec`) may confirm up to two seconds before it has even written.
         """
         return "\n".join(
             (
@@ -77,7 +77,7 @@ class BusEngine:
                 f"requirepass {self._password()}",
                 f"dir {self._folder}",
                 "appendonly yes",
-                "appendfsync everysec",
+                "appendfsync always",
                 'save ""',
                 "daemonize no",
                 "enable-debug-command no",

@@ -9,7 +9,7 @@ from pathlib import Path
 from dotenv.parser import parse_stream
 
 from intertie.errors import Fault, SuiteError
-from intertie.suite.check import check
+from intertie.suite.check import Transform, check
 from intertie.suite.document import Documents, read_text
 from intertie.suite.extend import Extender
 from intertie.suite.interpolate import MissingError, interpolate
@@ -39,12 +39,14 @@ def load(
     *,
     env: Mapping[str, str] | None = None,
     environment: str | None = None,
+    transform: Transform | None = None,
 ) -> Loaded:
     """Read a suite file. `env` is this process's own environment unless given.
 
     `environment` names the overlay; without it the variable INTERTIE_ENV does. Variables of a
-    `.env` file beside the suite file count where `env` has none. Raises SuiteError with every
-    fault found, in the order of the files.
+    `.env` file beside the suite file count where `env` has none. `transform` may change what the
+    file says before it is checked. Raises SuiteError with every fault found, in the order of the
+    files.
     """
     path = Path(path)
     faults: list[Fault] = []
@@ -64,7 +66,7 @@ def load(
     documents.check_environment(tree.place)
     tree = _whole(tree, path, documents)
     where = places(tree)
-    suite = check(tree, where, folder=path.parent, faults=faults)
+    suite = check(tree, where, folder=path.parent, faults=faults, transform=transform)
     if suite is None or faults:
         raise _error(faults, files)
     return Loaded(suite, path.parent, documents.environment, tuple(files), where)

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from intertie.suite.bus import Bus
 from intertie.suite.logging import SuiteLogging, unknown_targets
+from intertie.suite.plugins import Plugins
 from intertie.suite.recovery import Automation
 from intertie.suite.service import Service
 from intertie.suite.values import (
@@ -117,6 +118,9 @@ class Suite(Model):
     """Where the management API listens."""
     bus: Bus | None = None
     """None is run unless this is given; `{}` is an embedded one."""
+    plugins: Plugins | None = None
+    """Python code that is called at moments of the suite's life; without this, a folder `plugins/`
+    beside the file is looked into, if there is one."""
     logging: SuiteLogging = SuiteLogging()
     """Where log lines are sent, beside the files that hold them."""
     automation: Automation = Automation()

@@ -22,6 +22,7 @@ async def valkey(
         QueueType.REDIS, host="127.0.0.1", port=port, password=password, **settings
     )
     options = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]
+    options += ["--appendfsync", "always"]
     if password is not None:
         options += ["--requirepass", password]
     argv = [valkey_program(), "--port", port, "--dir", folder, *options]
