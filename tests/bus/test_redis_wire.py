@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import anyio
 import pytest
 from anyio import create_task_group, fail_after
 from anyio.abc import SocketStream
@@ -116,3 +117,15 @@ async def test_a_server_that_is_loading_is_waited_for() -> None:
     async with saying(b"+PONG\r\n", b"-LOADING soon\r\n") as config, wire(config) as one:
         with pytest.raises(BusUnavailableError, match="cannot use the bus now: LOADING soon"):
             await one.call("GET", "x")
+
+
+@pytest.mark.slow
+def test_it_works_on_uvloop_too(server: QueueConfig) -> None:
+    """Which services may run on."""
+
+    async def main() -> bytes:
+        async with wire(server) as one:
+            found: bytes = await one.call("ECHO", "x")
+            return found
+
+    assert anyio.run(main, backend_options={"use_uvloop": True}) == b"x"

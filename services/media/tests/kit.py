@@ -1,10 +1,10 @@
 """What the tests of the services stand on: real stores, a clock to set, apps behind real HTTP."""
 
-import json
 import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import uvicorn
+from anyio import create_task_group
 from starlette.types import ASGIApp
 
 from intertie_media.documents import Asset, AssetId, Metadata, Status, Timings, UserId
-from intertie_media.serve import running
 from intertie_media.settings import Settings
 from intertie_media.web import identity_header
 
@@ -87,7 +88,7 @@ async def live(
     """Calls `app` over a real socket, served as in production."""
     base_url = f"http://127.0.0.1:{settings.port}"
     async with (
-        running(app, settings),
+        _running(app, settings.port),
         httpx.AsyncClient(base_url=base_url, headers=headers, trust_env=False) as http,
     ):
         yield http
@@ -110,15 +111,34 @@ def service(
     command = [sys.executable, "-m", f"intertie_media.{module}"]
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
         try:
-            _wait_until_it_listens(process)
+            _wait_until_it_listens(process, port)
             yield process
         finally:
             process.kill()
 
 
-def _wait_until_it_listens(process: subprocess.Popen[str]) -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        if json.loads(line)["message"] == "listening":
-            return
+def _wait_until_it_listens(process: subprocess.Popen[str], port: int) -> None:
+    while process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.01)  # another process gives no event
     raise AssertionError("the service ended without listening")
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the tests' own process."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def _running(app: ASGIApp, port: int) -> AsyncIterator[None]:
+    server = _Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off"))
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        async with create_task_group() as group:
+            group.start_soon(server.serve, [listener])
+            yield
+            server.should_exit = True

@@ -1,10 +1,10 @@
 import json
-import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -12,11 +12,12 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message
 
-from intertie.errors import IntertieError
-from intertie_media.serve import JsonLines, running
+from intertie.errors import StoreError
+from intertie_media.serve import Opened
 from intertie_media.web import application
-from services.media.tests.kit import free_port, live, service, settings
+from services.media.tests.kit import client, free_port, service
 
 
 async def hello(_: Request) -> Response:
@@ -24,43 +25,59 @@ async def hello(_: Request) -> Response:
     return PlainTextResponse("hello")
 
 
-APP = application([Route("/", hello)])
+@pytest.mark.anyio
+async def test_an_application_is_open_for_as_long_as_its_server() -> None:
+    """Made at the start, closed at the end, by one task."""
+    seen: list[str] = []
 
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[ASGIApp]:
+        seen.append("open")
+        yield application([Route("/", hello)])
+        seen.append("closed")
 
-def test_a_log_line_is_one_json_object_with_the_extra_fields() -> None:
-    """Machines read the log."""
-    record = logging.LogRecord("here", logging.INFO, "f", 1, "upload %s", ("begun",), None)
-    record.upload = "u1"
+    app = Opened(opening())
 
-    line = json.loads(JsonLines("upload-manager").format(record))
+    async def receive() -> Message:
+        if "lifespan.startup.complete" in seen:
+            async with client(app) as http:
+                seen.append((await http.get("/")).text)
+        return {"type": "lifespan"}
 
-    assert line["message"] == "upload begun"
-    assert (line["service"], line["level"], line["upload"]) == ("upload-manager", "info", "u1")
+    async def send(message: Message) -> None:
+        seen.append(message["type"])
+
+    await app({"type": "lifespan"}, receive, send)
+
+    assert seen == [
+        "open",
+        "lifespan.startup.complete",
+        "hello",
+        "closed",
+        "lifespan.shutdown.complete",
+    ]
 
 
 @pytest.mark.anyio
-async def test_an_app_is_served_on_its_port_only_inside_the_block(tmp_path: Path) -> None:
-    """The port is free again afterwards."""
-    place = settings(tmp_path, PORT=free_port())
+async def test_what_cannot_be_opened_is_told_to_the_server() -> None:
+    """It does not pretend to serve."""
+    sent: list[Message] = []
 
-    async with live(APP, place) as http:
-        assert (await http.get("/")).text == "hello"
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[ASGIApp]:
+        raise StoreError("cannot open the database")
+        yield application([])
 
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", place.port))
+    async def receive() -> Message:
+        return {"type": "lifespan.startup"}
 
+    async def send(message: Message) -> None:
+        sent.append(message)
 
-@pytest.mark.anyio
-async def test_a_taken_port_is_named(tmp_path: Path) -> None:
-    """The error says which address cannot be listened on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        place = settings(tmp_path, PORT=taken.getsockname()[1])
+    app = Opened(opening())
+    await app({"type": "lifespan"}, receive, send)
 
-        with pytest.raises(IntertieError, match=r"cannot listen on 127\.0\.0\.1"):
-            async with running(APP, place):
-                pass
+    assert [each["type"] for each in sent] == ["lifespan.startup.failed"]
 
 
 @pytest.mark.slow
@@ -78,17 +95,40 @@ def test_a_service_ends_orderly_when_told(tmp_path: Path, word: signal.Signals) 
 
 
 @pytest.mark.slow
-def test_a_service_that_cannot_start_says_why_in_one_line(tmp_path: Path) -> None:
-    """Exit code 1 and no traceback."""
-    env = {**os.environ, "PORT": "no", "INTERTIE_DATA": str(tmp_path)}
+def test_a_service_shows_its_numbers(tmp_path: Path) -> None:
+    """Requests by route, never by path."""
+    port = free_port()
+    with service("content", tmp_path, port), httpx.Client(trust_env=False) as http:
+        http.get(f"http://127.0.0.1:{port}/media/some-id")
+        numbers = http.get(f"http://127.0.0.1:{port}/metrics").text
 
+    assert 'http_requests_total{endpoint="/media/{id}",method="GET",status="401"} 1.0' in numbers
+
+
+def refused(**environment: str) -> tuple[int, str]:
+    """Exit code, and the error that content management logs."""
     done = subprocess.run(
         [sys.executable, "-m", "intertie_media.content"],
-        env=env,
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,
     )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert "Traceback" not in done.stderr
+    return done.returncode, next(line["error"] for line in lines if "error" in line)
 
-    assert (done.returncode, done.stderr) == (1, "")
-    assert "cannot use PORT='no'" in json.loads(done.stdout)["error"]
+
+@pytest.mark.slow
+def test_a_service_that_cannot_start_says_why_in_one_line(tmp_path: Path) -> None:
+    """Exit code 1 and no traceback: faulty settings, or a store that cannot be opened."""
+    (tmp_path / "media.db").mkdir()
+
+    code, told = refused(PORT="no", INTERTIE_DATA=str(tmp_path))
+    assert (code, told) == (
+        1,
+        "cannot use PORT='no': expected a whole number up to 65535, at least 1",
+    )
+    code, told = refused(PORT=str(free_port()), INTERTIE_DATA=str(tmp_path))
+    assert code == 1
+    assert "cannot open database" in told

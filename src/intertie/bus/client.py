@@ -73,12 +73,13 @@ class Client:
         *,
         topic: str = "",
         traceparent: str | None = None,
+        id: str | None = None,
     ) -> Event:
         """A new event, not yet published. A mapping needs `topic`."""
         data = dict(payload) if isinstance(payload, Mapping) else payload.model_dump(mode="json")
         return Event.model_construct(
             specversion="1.0",
-            id=self._new_id(),
+            id=id or self._new_id(),
             source=self._settings.source,
             type=topic if isinstance(payload, Mapping) else topic or payload.type,
             subject=subject,
@@ -97,14 +98,16 @@ class Client:
         key: str | None = None,
         priority: Priority = "normal",
         traceparent: str | None = None,
+        id: str | None = None,
     ) -> Event:
         """Publish, and return once the broker keeps it; the event as sent.
 
-        `topic` is the payload model's `type` unless given. While the broker is away it is tried
+        `topic` is the payload model's `type` unless given; with an `id` of the caller's, publishing
+        again is the same event. While the broker is away it is tried
         again for `publish_timeout_s`. Raises BusUnavailableError then, BusError for what the
         topic's schema or the broker refuses.
         """
-        event = self.event(payload, subject, topic=topic, traceparent=traceparent)
+        event = self.event(payload, subject, topic=topic, traceparent=traceparent, id=id)
         await self.send(event, key=key, priority=priority)
         return event
 

@@ -44,6 +44,11 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+Priority = Literal["high", "normal", "low"]
+PRIORITIES: tuple[Priority, ...] = ("high", "normal", "low")
+"""Which of those that wait is worked on first."""
+
+
 class Metadata(Model):
     """What is known of the video: from the uploader first, then from the file itself."""
 
@@ -99,6 +104,7 @@ class Asset(Model):
     status: Status
     metadata: Metadata
     timings: Timings
+    priority: Priority = "normal"
     progress: Progress | None = None
     rungs: tuple[str, ...] = ()
     """Those that are complete, in order of completion."""

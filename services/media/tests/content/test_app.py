@@ -18,7 +18,7 @@ async def http(assets: Assets, clock: Clock) -> AsyncIterator[httpx.AsyncClient]
     for number in range(3):
         await assets.create(asset(f"a{number}"))
     await assets.create(asset("b0", user="bob"))
-    async with client(content_app(ContentApi(assets, now=clock), {}), ANN) as http:
+    async with client(content_app(ContentApi(assets, now=clock)), ANN) as http:
         yield http
 
 

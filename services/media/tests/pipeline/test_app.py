@@ -8,16 +8,14 @@ from anyio import fail_after, sleep
 from starlette.applications import Starlette
 
 from intertie_media.assets import Assets
-from intertie_media.documents import Asset, AssetId, Failure, Status, source_key
+from intertie_media.documents import Asset, AssetId, Status, source_key
+from intertie_media.messages import AssetEvent
 from intertie_media.pipeline.app import PipelineApi, pipeline_app
-from intertie_media.pipeline.event import AssetEvent, Hub
+from intertie_media.pipeline.event import Hub
 from intertie_media.pipeline.jobs import Jobs
-from intertie_media.pipeline.queue import Queue
 from intertie_media.storage import Storage
-from intertie_media.web import identity_header
 from services.media.tests import samples
 from services.media.tests.kit import (
-    ADMIN,
     ANN,
     BOB,
     START,
@@ -31,12 +29,6 @@ from services.media.tests.kit import (
 )
 
 pytestmark = pytest.mark.anyio
-SERVICE = identity_header("upload-manager", "service")
-
-
-async def never(_: AssetId, __: int) -> Failure | None:
-    """Nothing is worked on here."""
-    raise AssertionError
 
 
 @pytest.fixture
@@ -49,8 +41,7 @@ def hub() -> Hub:
 def app(storage: Storage, assets: Assets, clock: Clock, hub: Hub) -> Starlette:
     """The pipeline without its workers."""
     jobs = Jobs(storage.records, holder="pipeline/0", now=clock)
-    queue = Queue(jobs, assets, process=never, give_up=None)  # type: ignore[arg-type]
-    return pipeline_app(PipelineApi(queue, jobs, assets, hub), {})
+    return pipeline_app(PipelineApi(jobs, assets, hub))
 
 
 @pytest.fixture
@@ -61,27 +52,11 @@ async def http(app: Starlette, assets: Assets) -> AsyncIterator[httpx.AsyncClien
         yield http
 
 
-async def test_only_services_queue_jobs(http: httpx.AsyncClient) -> None:
-    """A user, also an admin, completes an upload instead."""
-    body = {"assetId": "a1"}
-
-    assert (await http.post("/jobs", json=body)).status_code == 403
-    assert (await http.post("/jobs", json=body, headers=ADMIN)).status_code == 403
-    answer = await http.post("/jobs", json=body, headers=SERVICE)
-
-    assert (answer.status_code, answer.json()["state"]) == (202, "queued")
-
-
-async def test_a_job_of_no_asset_is_answered_404(http: httpx.AsyncClient) -> None:
-    """Nothing is queued that cannot be worked on."""
-    answer = await http.post("/jobs", json={"assetId": "nope"}, headers=SERVICE)
-
-    assert answer.status_code == 404
-
-
-async def test_a_job_is_its_owners_to_see(http: httpx.AsyncClient) -> None:
+async def test_a_job_is_its_owners_to_see(
+    http: httpx.AsyncClient, storage: Storage, clock: Clock
+) -> None:
     """With how far it is."""
-    await http.post("/jobs", json={"assetId": "a1"}, headers=SERVICE)
+    await Jobs(storage.records, holder="pipeline/0", now=clock).add(asset())
 
     assert (await http.get("/jobs/a1")).json()["attempt"] == 0
     assert (await http.get("/jobs/a1", headers=BOB)).status_code == 403

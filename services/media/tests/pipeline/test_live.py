@@ -3,9 +3,11 @@ import json
 import pytest
 from anyio import fail_after
 
+from intertie.service import ServerEvent
 from intertie_media.documents import AssetId, UserId
-from intertie_media.pipeline.event import AssetEvent, Hub
-from intertie_media.pipeline.live import follow, frame
+from intertie_media.messages import AssetEvent
+from intertie_media.pipeline.event import Hub
+from intertie_media.pipeline.live import follow
 from intertie_media.web import Identity
 from services.media.tests.kit import START, asset
 
@@ -14,18 +16,8 @@ ANN = Identity(UserId("ann"))
 ADMIN = Identity(UserId("root"), frozenset({"admin"}))
 
 
-async def nothing() -> str:
-    """No first frame."""
-    return ""
-
-
-def test_a_frame_never_breaks_on_its_data() -> None:
-    """Line breaks in a title do not end the event."""
-    text = frame("asset.status", {"title": "two\nlines"}, "r-1")
-
-    assert text.splitlines()[:2] == ["id: r-1", "event: asset.status"]
-    assert json.loads(text.splitlines()[2].removeprefix("data: ")) == {"title": "two\nlines"}
-    assert text.endswith("\n\n")
+async def nothing() -> None:
+    """Nothing is told first."""
 
 
 @pytest.mark.parametrize(
@@ -41,11 +33,23 @@ async def test_everybody_sees_their_own(who: Identity, id: AssetId | None, seen:
     """One asset's events or all of them; an admin follows another's by its id."""
     hub = Hub()
     with fail_after(5):
-        async with follow(hub, who, asset=id, after=None, present=nothing) as frames:
+        async with follow(hub, who, asset=id, after=None, present=nothing) as events:
             for name, user in (("a1", "ann"), ("b1", "bob"), ("a2", "ann")):
                 hub.publish("asset.status", AssetEvent.of(asset(name, user), START))
             hub.close()
-            texts = [text async for text in frames]
+            found = [event async for event in events]
 
-    assert texts[0].startswith(":")
-    assert [json.loads(text.split("data: ")[1])["assetId"] for text in texts[1:]] == seen
+    assert [json.loads(event.encode().split(b"data: ")[1])["assetId"] for event in found] == seen
+
+
+async def test_the_present_state_comes_first() -> None:
+    """So that nothing is missed between asking and listening."""
+    hub = Hub()
+
+    async def present() -> ServerEvent:
+        return ServerEvent({"now": True}, event="asset.status")
+
+    with fail_after(5):
+        async with follow(hub, ANN, asset=None, after=None, present=present) as events:
+            hub.close()
+            assert [event.data async for event in events] == [{"now": True}]

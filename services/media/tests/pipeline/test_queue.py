@@ -182,3 +182,51 @@ async def test_only_so_many_are_worked_on_at_once(shop: Shop) -> None:
         await shop.ended.wait()
 
     assert busy == ["a1", "a2"]
+
+
+async def test_urgent_jobs_are_begun_first(shop: Shop) -> None:
+    """Of one priority the oldest."""
+    done: list[str] = []
+    for id, priority in (("b", "low"), ("c", "normal"), ("d", "high"), ("e", "high")):
+        await shop.assets.create(asset(id, priority=priority))
+        await shop.jobs.add(asset(id, priority=priority))
+
+    async def work(id: AssetId, _: int) -> None:
+        done.append(id)
+
+    async with shop.open(work) as queue:
+        for id in "bcde":
+            await queue.see_through(AssetId(id))
+
+    assert [id for id in done if id != "a1"] == ["d", "e", "c", "b"]
+
+
+async def test_a_job_is_seen_through_to_its_end(shop: Shop) -> None:
+    """However it ends; one that is asked for twice is done once."""
+
+    async def work(_: AssetId, __: int) -> Failure:
+        return FAILURE
+
+    async with shop.open(work) as queue:
+        first = await queue.see_through(A1)
+        second = await queue.see_through(A1)
+
+    assert (first.state, first.is_poison, second) == ("failed", False, first)
+    assert len(shop.began) == 1
+
+
+async def test_a_job_that_was_given_up_is_begun_anew_when_asked_for(shop: Shop) -> None:
+    """Somebody has mended what was wrong, and replays its message."""
+    broken = True
+
+    async def work(_: AssetId, __: int) -> None:
+        if broken:
+            raise ValueError("a fault of ours")
+
+    async with shop.open(work) as queue:
+        poison = await queue.see_through(A1)
+        broken = False
+        mended = await queue.see_through(A1)
+
+    assert (poison.state, poison.is_poison) == ("failed", True)
+    assert (mended.state, mended.error) == ("done", None)

@@ -11,7 +11,7 @@ from intertie.store import Blobs
 from intertie_media import core
 from intertie_media.assets import Assets
 from intertie_media.documents import AssetId, Status, source_key
-from intertie_media.pipeline.event import AssetEvent, Kind
+from intertie_media.messages import AssetEvent, Kind
 from intertie_media.pipeline.worker import Bench, give_up, process, take_temporary_folder
 from intertie_media.storage import Storage
 from services.media.tests import samples
@@ -49,11 +49,15 @@ async def room(storage: Storage, assets: Assets, clock: Clock, tmp_path: Path) -
     """With one asset that waits."""
     await assets.create(asset())
     events: list[tuple[Kind, AssetEvent]] = []
+
+    async def publish(kind: Kind, event: AssetEvent) -> None:
+        events.append((kind, event))
+
     bench = Bench(
         assets=assets,
         blobs=storage.blobs,
         work=tmp_path / "work",
-        publish=lambda kind, event: events.append((kind, event)),
+        publish=publish,
         now=clock,
         public_path="/api/media",
         limits=core.Limits(),

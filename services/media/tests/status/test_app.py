@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from intertie_media.health import UP, Check, Dependency, health_routes
+from intertie.errors import IntertieError
+from intertie.service import Service
 from intertie_media.status.app import StatusApi, status_app
 from intertie_media.web import application
 from services.media.tests.kit import client, free_port, live, settings
@@ -18,14 +20,13 @@ from services.media.tests.kit import client, free_port, live, settings
 pytestmark = pytest.mark.anyio
 
 
-async def fine() -> Dependency:
+async def fine() -> None:
     """All is well."""
-    return UP
 
 
-async def slow() -> Dependency:
+async def slow() -> None:
     """Not all is well."""
-    return Dependency("DEGRADED", "slow")
+    raise IntertieError("slow")
 
 
 async def nonsense(_: Request) -> Response:
@@ -33,9 +34,11 @@ async def nonsense(_: Request) -> Response:
     return PlainTextResponse("hello")
 
 
-def service(check: Check) -> Starlette:
-    """A service with one dependency."""
-    return application(health_routes({"thing": check}))
+def service(probe: Callable[[], Awaitable[None]]) -> ASGIApp:
+    """A service with one dependency, which it could do without."""
+    kit = Service("peer", environ={}, logs=False)
+    kit.health_check("thing", critical=False)(probe)
+    return kit.wrap(application([]))
 
 
 class Peers:
@@ -46,7 +49,7 @@ class Peers:
         self._folder = folder
         self._urls: dict[str, str] = {}
 
-    async def start(self, name: str, app: Starlette | None) -> None:
+    async def start(self, name: str, app: ASGIApp | None) -> None:
         """Over a real connection; None is nobody there."""
         place = settings(self._folder, PORT=free_port())
         self._urls[name] = f"http://127.0.0.1:{place.port}"
@@ -117,12 +120,3 @@ async def test_what_answers_nonsense_is_down(peers: Peers) -> None:
         "status": "DOWN",
         "error": "its answer is not a health document",
     }
-
-
-async def test_the_checker_lives_while_others_are_down(peers: Peers) -> None:
-    """It must not be restarted for their sake."""
-    await peers.start("one", None)
-
-    code, body = await peers.status("/health/live")
-
-    assert (code, body["status"]) == (200, "UP")

@@ -23,7 +23,7 @@ async def http(storage: Storage, assets: Assets) -> AsyncIterator[httpx.AsyncCli
         await storage.blobs.put(f"a1/v1/{name}", name.encode())
     await storage.blobs.put("a1/source", b"the original")
     await storage.blobs.put("a1/v1/notes.txt", b"not ours to show")
-    app = streaming_app(StreamingApi(assets, storage.blobs, Access(assets, clock=lambda: 0.0)), {})
+    app = streaming_app(StreamingApi(assets, storage.blobs, Access(assets, clock=lambda: 0.0)))
     async with client(app, ANN) as http:
         yield http
 

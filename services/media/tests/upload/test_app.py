@@ -1,5 +1,4 @@
 import hashlib
-import json
 import os
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -8,16 +7,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from intertie_media.storage import Storage
-from intertie_media.upload.app import Pipeline, UploadApi, upload_app
+from intertie_media.upload.app import UploadApi, upload_app
 from intertie_media.upload.manager import Uploads
+from intertie_media.upload.model import Upload
 from intertie_media.upload.protocol import MIN_CHUNK_BYTES
 from services.media.tests.kit import (
+    ADMIN,
     ANN,
     BOB,
     Clock,
@@ -37,13 +34,11 @@ class Peer:
     """Stands for the pipeline: remembers what it was told."""
 
     def __init__(self) -> None:
-        self.told: list[object] = []
-        self.app = Starlette(routes=[Route("/jobs", self.job, methods=["POST"])])
+        self.told: list[Upload] = []
 
-    async def job(self, request: Request) -> Response:
-        """POST /jobs."""
-        self.told.append((await request.json(), json.loads(request.headers["x-forwarded-user"])))
-        return JSONResponse({}, 202)
+    async def tell(self, upload: Upload) -> None:
+        """An upload is complete."""
+        self.told.append(upload)
 
 
 @pytest.fixture
@@ -58,10 +53,9 @@ async def http(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Ann's."""
     uploads = Uploads(storage, settings(tmp_path), now=clock, new_id=Ids())
-    async with client(peer.app) as pipeline:
-        api = UploadApi(uploads, Pipeline(pipeline, "http://pipeline"), public_path="/api/media")
-        async with client(upload_app(api, {}), ANN) as http:
-            yield http
+    api = UploadApi(uploads, peer.tell, public_path="/api/media")
+    async with client(upload_app(api), ANN) as http:
+        yield http
 
 
 async def put(http: httpx.AsyncClient, id: str, chunk: int, **headers: str) -> httpx.Response:
@@ -88,8 +82,7 @@ async def test_the_whole_way(http: httpx.AsyncClient, peer: Peer) -> None:
     assert done.status_code == 201
     asset = done.json()["assetId"]
     assert done.headers["location"] == f"/api/media/media/{asset}"
-    expected = {"sub": "upload-manager", "roles": ["service"]}
-    assert peer.told == [({"assetId": asset}, expected)]
+    assert [(upload.asset_id, upload.user_id) for upload in peer.told] == [(asset, "ann")]
 
 
 @pytest.mark.anyio
@@ -161,23 +154,6 @@ async def test_a_chunk_that_is_not_there_is_answered_404(
 
 
 @pytest.mark.anyio
-async def test_an_upload_completes_while_the_pipeline_is_away(
-    storage: Storage, clock: Clock, tmp_path: Path
-) -> None:
-    """The asset waits for it."""
-    uploads = Uploads(storage, settings(tmp_path), now=clock, new_id=Ids())
-    async with httpx.AsyncClient(trust_env=False) as nowhere:
-        pipeline = Pipeline(nowhere, f"http://127.0.0.1:{free_port()}")
-        app = upload_app(UploadApi(uploads, pipeline, public_path=""), {})
-        async with client(app, ANN) as http:
-            id = (await http.post("/uploads/init", json=INIT)).json()["uploadId"]
-            await put(http, id, 0)
-            await put(http, id, 1)
-
-            assert (await http.post(f"/uploads/{id}/complete")).status_code == 201
-
-
-@pytest.mark.anyio
 async def test_more_than_a_chunk_is_cut_off(
     storage: Storage, clock: Clock, tmp_path: Path, peer: Peer
 ) -> None:
@@ -189,15 +165,14 @@ async def test_more_than_a_chunk_is_cut_off(
         for _ in range(10_000):
             yield bytes(65536)
 
-    async with client(peer.app) as pipeline:
-        api = UploadApi(uploads, Pipeline(pipeline, "http://pipeline"), public_path="")
-        async with live(upload_app(api, {}), place, ANN) as http:
-            id = (await http.post("/uploads/init", json=INIT)).json()["uploadId"]
-            # Depending on who is quicker, the answer is read or the connection found closed.
-            with suppress(httpx.TransportError):
-                answer = await http.put(f"/uploads/{id}/chunks/0", content=far_too_much())
-                assert answer.status_code == 413
-            assert (await http.get(f"/uploads/{id}")).json()["missing"] == [[0, 1]]
+    api = UploadApi(uploads, peer.tell, public_path="")
+    async with live(upload_app(api), place, ANN) as http:
+        id = (await http.post("/uploads/init", json=INIT)).json()["uploadId"]
+        # Depending on who is quicker, the answer is read or the connection found closed.
+        with suppress(httpx.TransportError):
+            answer = await http.put(f"/uploads/{id}/chunks/0", content=far_too_much())
+            assert answer.status_code == 413
+        assert (await http.get(f"/uploads/{id}")).json()["missing"] == [[0, 1]]
 
 
 @pytest.mark.slow
@@ -229,3 +204,14 @@ def test_kill_in_mid_upload_loses_at_most_the_chunk_under_way(tmp_path: Path) ->
                 http.put(f"/uploads/{id}/chunks/{chunk}", content=part).raise_for_status()
             body = {"sha256": hashlib.sha256(data).hexdigest()}
             assert http.post(f"/uploads/{id}/complete", json=body).status_code == 201
+
+
+@pytest.mark.anyio
+async def test_who_goes_before_others_is_an_administrators_choice(http: httpx.AsyncClient) -> None:
+    """Anybody may let others pass."""
+    high = await http.post("/uploads/init", json={**INIT, "priority": "high"})
+    low = await http.post("/uploads/init", json={**INIT, "priority": "low"})
+    theirs = await http.post("/uploads/init", json={**INIT, "priority": "high"}, headers=ADMIN)
+    nonsense = await http.post("/uploads/init", json={**INIT, "priority": "urgent"})
+
+    assert [each.status_code for each in (high, low, theirs, nonsense)] == [403, 201, 201, 422]

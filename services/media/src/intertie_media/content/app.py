@@ -14,7 +14,6 @@ from starlette.routing import Route
 from intertie_media.assets import Assets
 from intertie_media.content.page import page_routes
 from intertie_media.documents import Asset, AssetId, Model, UserId
-from intertie_media.health import Check, health_routes
 from intertie_media.web import Identity, application, identity, read_json, read_query, reply
 
 MAX_LIMIT = 100
@@ -93,7 +92,7 @@ class ContentApi:
         return asset
 
 
-def content_app(api: ContentApi, checks: dict[str, Check]) -> Starlette:
+def content_app(api: ContentApi) -> Starlette:
     """All routes of content management; the page has what is left."""
     return application(
         [
@@ -101,7 +100,6 @@ def content_app(api: ContentApi, checks: dict[str, Check]) -> Starlette:
             Route("/media/{id}", api.get, methods=["GET"]),
             Route("/media/{id}", api.rename, methods=["PATCH"]),
             Route("/media/{id}", api.delete, methods=["DELETE"]),
-            *health_routes(checks),
             *page_routes(),
         ]
     )

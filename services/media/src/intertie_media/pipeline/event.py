@@ -1,52 +1,17 @@
-"""Events about assets, and the hub that hands them to whoever listens."""
+"""The hub that hands events about assets to whoever listens to this replica."""
 
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
 
 from anyio import BrokenResourceError, ClosedResourceError, WouldBlock, create_memory_object_stream
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from intertie_media.documents import Asset, AssetId, Failure, Metadata, Model, Progress, UserId
-
-Kind = Literal["asset.progress", "asset.viewable", "asset.processed", "asset.status"]
+from intertie_media.messages import AssetEvent, Kind
 
 _KEPT = 1_000
-
-
-class AssetEvent(Model):
-    """What changed about an asset. `asset.processed` is the last one: ready, or failed."""
-
-    asset_id: AssetId
-    user_id: UserId
-    status: str
-    metadata: Metadata
-    thumbnail_url: str | None
-    streaming_url: str | None
-    timestamp: datetime
-    progress: Progress | None = None
-    rungs: tuple[str, ...] = ()
-    error: Failure | None = None
-
-    @classmethod
-    def of(cls, asset: Asset, at: datetime) -> "AssetEvent":
-        """The state of `asset`."""
-        return cls(
-            asset_id=asset.id,
-            user_id=asset.user_id,
-            status=asset.status,
-            metadata=asset.metadata,
-            thumbnail_url=asset.thumbnail_url,
-            streaming_url=asset.streaming_url,
-            timestamp=at,
-            progress=asset.progress,
-            rungs=asset.rungs,
-            error=asset.error,
-        )
 
 
 @dataclass(frozen=True, slots=True)

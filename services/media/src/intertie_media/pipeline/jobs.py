@@ -13,7 +13,16 @@ from typing import Literal
 
 from intertie.errors import ConflictError, NotFoundError
 from intertie.store import Record, Records
-from intertie_media.documents import JOBS, Asset, AssetId, Failure, Model, UserId
+from intertie_media.documents import (
+    JOBS,
+    PRIORITIES,
+    Asset,
+    AssetId,
+    Failure,
+    Model,
+    Priority,
+    UserId,
+)
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +40,7 @@ class Job(Model):
 
     asset_id: AssetId
     user_id: UserId
+    priority: Priority = "normal"
     state: State = "queued"
     attempt: int = 0
     """How many times it was begun."""
@@ -42,6 +52,11 @@ class Job(Model):
     error: Failure | None = None
     created_at: datetime
     ended_at: datetime | None = None
+
+    @property
+    def is_poison(self) -> bool:
+        """Given up, and not for what is in the file: somebody should look at it."""
+        return self.state == "failed" and self.error is not None and self.error.kind != "input"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +86,28 @@ class Jobs:
     async def add(self, asset: Asset) -> Job:
         """Queue work on `asset`; a job that is there already stays as it is."""
         now = self._now()
-        job = Job(asset_id=asset.id, user_id=asset.user_id, not_before=now, created_at=now)
+        job = Job(
+            asset_id=asset.id,
+            user_id=asset.user_id,
+            priority=asset.priority,
+            not_before=now,
+            created_at=now,
+        )
         try:
             await self._put(job, 0)
         except ConflictError:
             return await self.get(asset.id)
         return job
+
+    async def revive(self, asset: AssetId) -> Job:
+        """Queue a job once more that was given up; any other stays as it is."""
+        record = await self._records.get(JOBS, asset)
+        job = _parse(record)
+        if not job.is_poison:
+            return job
+        anew: dict[str, object] = {"state": "queued", "strikes": 0, "ended_at": None}
+        again = job.model_copy(update={**anew, "not_before": self._now(), **_NOBODYS})
+        return (await self._put(again, record.version)).job
 
     async def get(self, asset: AssetId) -> Job:
         """Raises NotFoundError."""
@@ -86,8 +117,9 @@ class Jobs:
             raise NotFoundError(f"cannot find a job for asset {asset!r}") from exc
 
     async def claim(self) -> Held | None:
-        """The oldest job that is free, now ours; None when there is none."""
-        for record in [*await self._find("queued"), *await self._find("running")]:
+        """The most urgent job that is free, of those the oldest, now ours; None for none."""
+        queued = [each for of in PRIORITIES for each in await self._find("queued", priority=of)]
+        for record in [*queued, *await self._find("running")]:
             job = _parse(record)
             if not self._is_free(job):
                 continue
@@ -146,8 +178,9 @@ class Jobs:
     def _lease_end(self) -> datetime:
         return self._now() + timedelta(seconds=self._lease_s)
 
-    async def _find(self, state: State) -> list[Record]:
-        page = await self._records.find(JOBS, {"state": state}, newest_first=False, limit=_LOOK_AT)
+    async def _find(self, state: State, **fields: str) -> list[Record]:
+        wanted = {"state": state, **fields}
+        page = await self._records.find(JOBS, wanted, newest_first=False, limit=_LOOK_AT)
         return list(page.items)
 
     async def _put(self, job: Job, expect: int) -> Held:

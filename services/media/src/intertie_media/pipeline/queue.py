@@ -44,11 +44,27 @@ class Queue:
         self._process = process
         self._give_up = give_up
         self._wake = Event()
+        self._ended = Event()
 
     async def add(self, id: AssetId) -> Job:
-        """Queue work on an asset, and begin when there is room. Raises NotFoundError."""
+        """Queue work on an asset, and begin when there is room. Raises NotFoundError.
+
+        One that was given up is begun anew.
+        """
         job = await self._jobs.add(await self._assets.get(id))
+        if job.is_poison:
+            job = await self._jobs.revive(id)
         self._wake.set()
+        return job
+
+    async def see_through(self, id: AssetId) -> Job:
+        """Queue it, and wait for its end, whoever works on it. Raises NotFoundError."""
+        job = await self.add(id)
+        while job.ended_at is None:
+            ended = self._ended
+            with move_on_after(LOOK_EVERY_S):
+                await ended.wait()
+            job = await self._jobs.get(id)
         return job
 
     async def run(self, at_once: int) -> None:
@@ -75,6 +91,8 @@ class Queue:
             except* StoreError as exc:
                 # The lease runs out, and the job is free again.
                 log.error("job left", extra={"asset": held.job.asset_id, "error": repr(exc)})
+            self._ended.set()
+            self._ended = Event()
 
     async def _next(self) -> Held | None:
         try:

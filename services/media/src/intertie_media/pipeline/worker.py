@@ -3,7 +3,7 @@
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -27,7 +27,7 @@ from intertie_media.documents import (
     source_key,
     stream_folder,
 )
-from intertie_media.pipeline.event import AssetEvent, Kind
+from intertie_media.messages import AssetEvent, Kind
 from intertie_media.pipeline.publish import Publisher
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,8 @@ TELL_EVERY_S = 0.5
 
 _CLEANUP_S = 10
 
-Publish = Callable[[Kind, AssetEvent], None]
-"""Where events go. A bus takes the place of the hub without another change."""
+Publish = Callable[[Kind, AssetEvent], Awaitable[None]]
+"""Where events go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,7 @@ class _Show:
         asset = await self._bench.assets.change(
             self._id, lambda asset: asset.model_copy(update=fields(asset))
         )
-        self._bench.publish(kind, AssetEvent.of(asset, self._bench.now()))
+        await self._bench.publish(kind, AssetEvent.of(asset, self._bench.now()))
         return asset
 
     def _ended(self, asset: Asset) -> Timings:

@@ -1,18 +1,25 @@
 """Runs the status checker: `python -m intertie_media.status`."""
 
-import httpx
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from intertie_media.serve import serve, start
+import httpx
+from starlette.types import ASGIApp
+
+from intertie.service import Service
+from intertie_media.serve import start
 from intertie_media.settings import Settings
 from intertie_media.status.app import StatusApi, status_app
 
 
-async def main(settings: Settings) -> None:
-    """Serve until told to stop."""
+@asynccontextmanager
+async def opened(settings: Settings, _: Service) -> AsyncIterator[ASGIApp]:
+    """The application, while it may ask the others."""
     others = {name: url for name, url in settings.urls.items() if name != settings.service}
     async with httpx.AsyncClient(trust_env=False) as client:
-        await serve(status_app(StatusApi(client, others)), settings)
+        yield status_app(StatusApi(client, others))
 
 
 if __name__ == "__main__":
-    start("status-checker", main)
+    # Its health is that of the whole suite.
+    start("status-checker", opened, own_pages=["/health"])

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from intertie_media.health import Verdict, health_routes, worst
+from intertie_media.health import Verdict, worst
 from intertie_media.web import application, reply
 
 ASK_S = 5.0
@@ -76,4 +76,4 @@ def status_app(api: StatusApi) -> Starlette:
         Route("/status", api.status, methods=["GET"]),
         Route("/health", api.status, methods=["GET"]),
     ]
-    return application([*routes, *health_routes({})])
+    return application(routes)

@@ -13,7 +13,6 @@ from intertie.store import Blobs
 from intertie_media.assets import Assets
 from intertie_media.documents import Asset, AssetId, Status, stream_folder
 from intertie_media.errors import Refused
-from intertie_media.health import Check, health_routes
 from intertie_media.streaming.access import Access
 from intertie_media.streaming.files import IMMUTABLE, REVALIDATE, send_blob
 from intertie_media.web import application, identity, reply
@@ -86,14 +85,13 @@ class StreamingApi:
         )
 
 
-def streaming_app(api: StreamingApi, checks: dict[str, Check]) -> Starlette:
+def streaming_app(api: StreamingApi) -> Starlette:
     """All routes of the streaming engine."""
     return application(
         [
             Route("/media/{id}/stream", api.stream, methods=["GET"]),
             Route("/media/{id}/hls/{path:path}", api.hls, methods=["GET"]),
             Route("/media/{id}/poster", api.poster, methods=["GET"]),
-            *health_routes(checks),
         ]
     )
 

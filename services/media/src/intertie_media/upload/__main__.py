@@ -1,37 +1,61 @@
 """Runs the upload manager: `python -m intertie_media.upload`."""
 
+import logging
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
-import httpx
-from anyio import create_task_group, sleep
+from anyio import create_task_group, fail_after, sleep
+from starlette.types import ASGIApp
 
-from intertie_media.health import peer_check, storage_checks
-from intertie_media.serve import serve, start
+from intertie.errors import BusError
+from intertie.service import Service
+from intertie_media.health import depend, storage_checks
+from intertie_media.messages import UploadCompleted
+from intertie_media.serve import start
 from intertie_media.settings import Settings
 from intertie_media.storage import open_storage
-from intertie_media.upload.app import Pipeline, UploadApi, upload_app
+from intertie_media.upload.app import UploadApi, upload_app
 from intertie_media.upload.manager import Uploads
+from intertie_media.upload.model import Upload
+
+log = logging.getLogger(__name__)
 
 TIDY_EVERY_S = 60
+TELL_S = 2.0
 
 
-async def main(settings: Settings) -> None:
-    """Serve until told to stop."""
-    pipeline_url = settings.urls["processing-pipeline"]
-    async with open_storage(settings) as storage, httpx.AsyncClient(trust_env=False) as client:
+@asynccontextmanager
+async def opened(settings: Settings, service: Service) -> AsyncIterator[ASGIApp]:
+    """The application, while what is left over is tidied up."""
+    async with open_storage(settings) as storage:
         uploads = Uploads(
             storage, settings, now=lambda: datetime.now(UTC), new_id=lambda: uuid.uuid4().hex
         )
-        api = UploadApi(uploads, Pipeline(client, pipeline_url), public_path=settings.public_path)
-        checks = {
-            **storage_checks(storage, settings),
-            "processing-pipeline": peer_check(client, pipeline_url),
-        }
+        depend(service, storage_checks(storage, settings))
         async with create_task_group() as group:
             group.start_soon(_tidy, uploads)
-            await serve(upload_app(api, checks), settings)
+            api = UploadApi(uploads, partial(tell, service), public_path=settings.public_path)
+            yield upload_app(api)
             group.cancel_scope.cancel()
+
+
+async def tell(service: Service, upload: Upload) -> None:
+    """Have the pipeline begin at once; without the bus it finds the asset a little later."""
+    if not service.has_bus:
+        return
+    completed = UploadCompleted(
+        asset_id=upload.asset_id, user_id=upload.user_id, priority=upload.priority
+    )
+    try:
+        with fail_after(TELL_S):
+            await service.publish(
+                completed, subject=upload.asset_id, priority=upload.priority, id=upload.id
+            )
+    except (BusError, TimeoutError) as exc:
+        log.warning("pipeline not told", extra={"asset": upload.asset_id, "error": str(exc)})
 
 
 async def _tidy(uploads: Uploads) -> None:
@@ -41,4 +65,4 @@ async def _tidy(uploads: Uploads) -> None:
 
 
 if __name__ == "__main__":
-    start("upload-manager", main)
+    start("upload-manager", opened)

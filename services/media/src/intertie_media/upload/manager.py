@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from anyio import Lock, fail_after, to_thread
 
-from intertie.errors import NotFoundError
+from intertie.errors import AccessDeniedError, NotFoundError
 from intertie_media.assets import Assets
 from intertie_media.documents import (
     UPLOADS,
@@ -69,7 +69,9 @@ class Uploads:
         self._open: dict[UploadId, _Open] = {}
 
     async def init(self, who: Identity, body: InitBody) -> UploadView:
-        """Begin an upload. Raises Refused (413, 429, 507)."""
+        """Begin an upload. Raises Refused (413, 429, 507), AccessDeniedError."""
+        if body.priority == "high" and not who.is_admin:
+            raise AccessDeniedError("cannot go before others: access denied, use priority normal")
         upload = Upload(
             id=UploadId(self._new_id()),
             user_id=who.user,
@@ -80,6 +82,7 @@ class Uploads:
             size_bytes=body.size_bytes,
             chunk_bytes=body.chunk_bytes,
             sha256=body.sha256,
+            priority=body.priority,
             created_at=self._now(),
         )
         folder = self._folder(upload.id)
@@ -303,6 +306,7 @@ def _asset(upload: Upload, now: datetime) -> Asset:
             content_type=upload.content_type,
         ),
         timings=Timings(uploaded_at=upload.completed_at or now),
+        priority=upload.priority,
         progress=Progress(stage="waiting"),
         created_at=now,
         updated_at=now,

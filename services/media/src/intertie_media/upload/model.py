@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NewType
 
 from pydantic import AfterValidator, Field
 
-from intertie_media.documents import AssetId, Model, UserId
+from intertie_media.documents import AssetId, Model, Priority, UserId
 from intertie_media.upload.protocol import (
     DEFAULT_CHUNK_BYTES,
     MAX_CHUNK_BYTES,
@@ -50,6 +50,8 @@ class InitBody(Model):
     ] = DEFAULT_CHUNK_BYTES
     sha256: Sha256 | None = None
     """Of the whole file; checked at the end."""
+    priority: Priority = "normal"
+    """`high` is for administrators."""
 
 
 class CompleteBody(Model):
@@ -71,6 +73,7 @@ class Upload(Model):
     size_bytes: int
     chunk_bytes: int
     sha256: str | None
+    priority: Priority = "normal"
     state: Literal["open", "completing", "completed", "expired"] = "open"
     created_at: datetime
     completed_at: datetime | None = None
