@@ -16,6 +16,7 @@ UNMIRRORED: dict[str, str] = {
     "src/intertie/testing/bus.py": "tests/bus/test_memory.py and those of the engines inherit it",
     "src/intertie/api/access.py": "tests/api/test_rest.py tests who is let in",
     "src/intertie/control/jobs.py": "tests/cli/test_job.py runs jobs",
+    "src/intertie/control/plugins.py": "tests/app/test_plugins.py asks for them",
     "src/intertie/control/terminals.py": "tests/api/test_terminal.py looks and types",
     "src/intertie/suite/health.py": "tests/suite/test_model.py",
     "src/intertie/suite/restart.py": "tests/suite/test_model.py",

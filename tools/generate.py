@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import intertie.api.openapi
+import intertie.control.asyncapi
 import intertie.suite.reference
 import intertie.suite.schema
 
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCHEMAS = ROOT / "schemas"
 SUITE_PAGE = ROOT / "docs" / "suite-file.md"
 GENERATED: Mapping[str, Callable[[], str]] = {
+    "asyncapi.json": intertie.control.asyncapi.render,
     "openapi.json": intertie.api.openapi.render,
     "suite.schema.json": intertie.suite.schema.render,
 }

@@ -59,12 +59,12 @@ def test_a_server_of_one_s_own_runs_the_suite(bench: Bench) -> None:
 
 def test_what_is_wrong_is_told_at_the_start(bench: Bench) -> None:
     """And the server does not pretend to serve."""
-    bench.write("suite: x\nservices: {a: {comand: sleep 1}}\n")
+    bench.write("suite: x\nservices: {a: {command: sleep 1, portt: 1}}\n")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
     with uvicorn(bench, free_port()) as server:
         assert server.stderr is not None
         told = server.stderr.read()
 
-    assert "did you mean `command`?" in told
+    assert "did you mean `port`?" in told
     assert "Traceback" not in told

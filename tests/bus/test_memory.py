@@ -6,6 +6,7 @@ from intertie.suite.bus import QueueConfig, QueueType
 from intertie.testing.bus import BusContract
 
 
+@pytest.mark.slow
 class TestMemory(BusContract):
     @pytest.fixture
     def config(self) -> QueueConfig:

@@ -84,6 +84,7 @@ async def test_a_wrong_password_is_a_mistake_to_mend(server: QueueConfig) -> Non
     assert "wrong-one" not in str(told.value)
 
 
+@pytest.mark.slow
 async def test_a_silent_server_is_given_up() -> None:
     """When connecting, and later."""
     async with saying() as config:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,14 @@ pytestmark = pytest.mark.slow
 SUITE = """
 suite: shop
 api: {port: auto}
-bus: {exchange: shop-events, max_tries: 2}
+bus:
+  exchange: shop-events
+  max_tries: 2
+  topics:
+    stock.counted:
+      description: Somebody <b>counted</b>.
+      schema: {type: object, properties: {pieces: {type: integer}}, required: [pieces]}
+      publishers: [worker]
 services:
   worker: {command: sleep 1000}
   other: {command: sleep 1000}
@@ -184,7 +192,7 @@ def test_services_and_bus_survive_a_killed_daemon(shop: Bench) -> None:
 
 def test_a_suite_without_a_bus_says_so(bench: Bench) -> None:
     """With what to write."""
-    bench.write(SUITE.replace("bus: {exchange: shop-events, max_tries: 2}\n", ""))
+    bench.write(SUITE.partition("bus:")[0] + "services" + SUITE.partition("services")[2])
     bench.ok("up", "--detach")
     told = bench("bus", "info")
 
@@ -201,3 +209,29 @@ def test_a_running_suite_keeps_its_bus(bench: Bench) -> None:
 
     assert told.code == 1
     assert "cannot change the bus of a running suite: run `intertie down`, then `up`" in told.err
+
+
+def test_data_must_be_as_the_suite_says(shop: Bench) -> None:
+    """Here, and in each service: they are given the same schemas."""
+    told = shop("bus", "publish", "stock.counted", '{"pieces": "many"}')
+    shop.ok("bus", "publish", "stock.counted", '{"pieces": 3}')
+    schemas = json.loads(Path(variable(shop, "INTERTIE_BUS_SCHEMAS")).read_text())
+
+    assert told.code == 1
+    assert 'pieces: "many" is not of type "integer"' in told.err
+    assert schemas["stock.counted"]["required"] == ["pieces"]
+
+
+def test_what_is_said_on_the_bus_is_documented(shop: Bench) -> None:
+    """As an AsyncAPI document, and as a page that runs nothing of what it shows."""
+    with shop.api(key=False) as api:
+        document = api.get("/asyncapi.json").json()
+        page = api.get("/asyncapi")
+
+    assert document["asyncapi"] == "3.0.0"
+    assert {"suite.service_started", "suite.control.start", "stock.counted"} <= set(
+        document["channels"]
+    )
+    assert "&lt;b&gt;counted&lt;/b&gt;" in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert (shop.state / "bus" / "password").read_text() not in page.text + json.dumps(document)

@@ -47,6 +47,7 @@ def validator(document: Loose, address: str) -> jsonschema_rs.Validator:
     )
 
 
+@pytest.mark.slow
 def test_every_payload_of_the_code_is_listed() -> None:
     """A new event is in the document, or this fails."""
     modules = [ast.parse(path.read_text()) for path in (ROOT / "src/intertie").rglob("*.py")]

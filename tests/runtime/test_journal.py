@@ -68,6 +68,7 @@ async def test_a_reader_waits_for_the_next_event(tmp_path: Path) -> None:
     assert got == ["1"]
 
 
+@pytest.mark.slow
 async def test_old_events_go_unless_somebody_needs_them(tmp_path: Path) -> None:
     """The newest 20,000 stay; for a reader that is behind, ten times as many."""
     with Journal.open(tmp_path / "j.db") as journal:

@@ -60,6 +60,7 @@ def test_offsets_tell_where_the_next_line_begins(log: Path) -> None:
     tap.close()
 
 
+@pytest.mark.slow
 def test_looking_back_begins_with_a_whole_line(log: Path) -> None:
     """However long the log is."""
     log.write_bytes(b"".join(b"%09d\n" % number for number in range(1_000_000)))

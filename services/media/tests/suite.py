@@ -17,6 +17,11 @@ class MediaSuite:
         self._bench = bench
         self.options = ("--file", str(FILE), "--env", "test", "--state", str(bench.state))
 
+    @property
+    def state(self) -> Path:
+        """Its state folder."""
+        return self._bench.state
+
     def ask(self, *words: str) -> str:
         """What a command that must succeed prints."""
         return self._bench.ok(*words, *self.options).out.strip()

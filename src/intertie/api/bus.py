@@ -5,15 +5,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, JsonValue
+from starlette.responses import HTMLResponse
 
 from intertie.api import live
 from intertie.api.access import Reader, Use, Writer
 from intertie.api.models import Body
 from intertie.bus.port import DeadLetter, GroupStatus, Priority
+from intertie.control.asyncapi_page import POLICY, page
 from intertie.control.bus import BusInfo, readable
 from intertie.event import Event
 
 router = APIRouter(prefix="/api/bus", tags=["bus"])
+pages = APIRouter(tags=["bus"])
 
 
 class MessageBody(Body):
@@ -109,3 +112,16 @@ async def replay(control: Use, actor: Writer, group: str, id: str) -> None:
 async def drop(control: Use, actor: Writer, group: str, id: str) -> None:
     """Forget it."""
     await control.bus.drop(actor, group, id)
+
+
+@pages.get("/asyncapi.json")
+async def asyncapi(control: Use, _: Reader) -> dict[str, JsonValue]:
+    """The suite's events and commands, as an AsyncAPI 3 document."""
+    return control.bus.asyncapi()  # type: ignore[return-value] # JSON, as it was made
+
+
+@pages.get("/asyncapi", response_class=HTMLResponse)
+async def asyncapi_page(control: Use, _: Reader) -> HTMLResponse:
+    """The same for a person to read."""
+    headers = {"content-security-policy": POLICY, "cache-control": "no-store"}
+    return HTMLResponse(page(control.bus.asyncapi()), headers=headers)

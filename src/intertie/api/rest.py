@@ -64,6 +64,7 @@ def create_app(control: Control | None, *, hosts: list[str] | None = None) -> Fa
     app.include_router(router)
     app.include_router(terminal.router, responses=_ERRORS)
     app.include_router(bus.router, responses=_ERRORS)
+    app.include_router(bus.pages, responses=_ERRORS)
     return app
 
 

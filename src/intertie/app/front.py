@@ -26,6 +26,7 @@ from intertie.control.use_cases import Control
 from intertie.runtime.component import Component
 from intertie.runtime.logs import LogReader
 from intertie.suite.model import Jwt
+from intertie.suite.topic_files import topic_schemas
 
 
 def front(inner: Inner, listener: socket.socket) -> Iterator[Component]:
@@ -56,6 +57,7 @@ def control(inner: Inner, link: BusLink | None) -> Control:
         return gateway.jwt if gateway else Jwt()
 
     hooks = orchestrator.plugins.hooks if orchestrator.plugins else None
+    folder = orchestrator.settings.file.parent
     reader = LogReader(orchestrator.folder.logs, ended=has_ended)
     return Control(
         key=inner.key,
@@ -65,7 +67,7 @@ def control(inner: Inner, link: BusLink | None) -> Control:
         suite=inner.suite,
         changes=ChangeControl(inner.changes, orchestrator.hub),
         events=EventControl(orchestrator.hub),
-        bus=BusControl(link, orchestrator.wanted.suite.bus, orchestrator.bus_config),
+        bus=BusControl(link, orchestrator.wanted.suite, orchestrator.bus_config, folder),
         jobs=Jobs(services, reader),
         terminals=Terminals(supervisor),
         logs=Logs(services, reader),
@@ -84,7 +86,7 @@ def _link(orchestrator: SuiteOrchestrator, side: SuiteSide) -> BusLink | None:
         lambda: config,
         side,
         source=f"intertie/{orchestrator.suite.suite}",
-        schemas=Schemas,
+        schemas=lambda: Schemas(topic_schemas(bus.topics, orchestrator.settings.file.parent)),
         obey=bus.commands,
     )
 

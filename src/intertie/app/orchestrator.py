@@ -3,6 +3,7 @@
 Services begin to start before the management API's framework is even imported: see `front`.
 """
 
+import json
 import logging
 import os
 import signal
@@ -63,6 +64,7 @@ from intertie.suite.model import Suite
 from intertie.suite.plugins import Plugins
 from intertie.suite.points import IntegrationPoints
 from intertie.suite.secret import lookup, resolve
+from intertie.suite.topic_files import topic_schemas
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -188,6 +190,8 @@ class SuiteOrchestrator:
             records = await stack.enter_async_context(SqliteRecords.open(self.folder.database))
             journal = self._journal = stack.enter_context(Journal.open(self.folder.journal))
             self.hub.remember(journal.latest(_REMEMBERED))
+            if self.wanted.suite.bus is not None:
+                journal.begin_reader(BUS)  # what happens from here on is told on the bus
             changes = Changes(records, self.hub, now=_now)
             listener = stack.enter_context(bind(*self._api_address()))
             found = addresses(self.wanted.suite, listener)
@@ -282,7 +286,15 @@ class SuiteOrchestrator:
         config = self.bus_config
         if config is None or config.queue_type is QueueType.MEMORY:
             return {}
-        return {"INTERTIE_BUS_URL": to_url(config)}
+        topics = self.wanted.suite.bus.topics if self.wanted.suite.bus else {}
+        schemas = topic_schemas(topics, self.settings.file.parent)
+        if not schemas:
+            return {"INTERTIE_BUS_URL": to_url(config)}
+        self.folder.schemas.write_text(json.dumps(schemas))
+        return {
+            "INTERTIE_BUS_URL": to_url(config),
+            "INTERTIE_BUS_SCHEMAS": str(self.folder.schemas.resolve()),
+        }
 
     async def _start_inner(self, components: TaskGroup, changes: Changes) -> None:
         """Start what services need to live, and deal with what an earlier daemon left."""
@@ -304,8 +316,9 @@ class SuiteOrchestrator:
         if self.plugin_manager is None and section is None and not any(p.exists() for p in paths):
             return
         made = await to_thread.run_sync(import_module, _PLUGINS)
-        self.plugins = made.suite_plugins(self, section or Plugins())
-        await components.start(self.plugins.run)
+        plugins: SuitePlugins = made.suite_plugins(self, section or Plugins())
+        self.plugins = plugins
+        await components.start(plugins.run)
         self.wanted = await to_thread.run_sync(self.load)
 
     def _suite_control(self, changes: Changes) -> SuiteControl:

@@ -4,6 +4,8 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Protocol
 
 from anyio import create_memory_object_stream, create_task_group
@@ -13,12 +15,20 @@ from intertie.bus.client import Client
 from intertie.bus.port import Capabilities, DeadLetter, GroupStatus, Priority, Subscription
 from intertie.bus.topics import check_group, check_pattern, check_topic
 from intertie.control.actor import Actor
+from intertie.control.asyncapi import PAYLOADS, document
+from intertie.control.asyncapi_server import Server
 from intertie.errors import NotFoundError
 from intertie.event import Event
 from intertie.runtime.component import Health
 from intertie.suite.bus import Bus, QueueConfig
+from intertie.suite.model import Suite
+from intertie.suite.topic_files import read_topics
 
 _BUFFERED = 1_000
+_NONE = (
+    "cannot use the bus: this suite has none; add `bus: {}` to its file, then `intertie down` and"
+    " `up`"
+)
 
 
 class Link(Protocol):
@@ -53,22 +63,22 @@ class BusControl:
     """`link` is None in a suite without a bus."""
 
     link: Link | None
-    bus: Bus | None
-    """As the suite file has it."""
+    suite: Suite
     config: QueueConfig | None
     """How it is reached."""
+    folder: Path
+    """Of the suite file: schemas lie beside it."""
 
     def info(self, actor: Actor) -> BusInfo:
         """Raises NotFoundError in a suite without a bus."""
         actor.require_read()
         link = self._link()
-        assert self.bus is not None  # noqa: S101 - there, where there is a link
-        assert self.config is not None  # noqa: S101
+        bus, config = self._declared()
         health = link.health()
         return BusInfo(
-            engine=self.bus.queue_type,
-            address="{}:{}".format(*self.config.address),
-            exchange=self.config.exchange,
+            engine=bus.queue_type,
+            address="{}:{}".format(*config.address),
+            exchange=config.exchange,
             status=health.status,
             reason=health.reason,
             capabilities=link.client.bus.capabilities if not health.reason else None,
@@ -139,13 +149,26 @@ class BusControl:
         if not await self._link().client.bus.drop(group, id):
             raise NotFoundError(f"cannot drop {id!r}: group {group!r} has no such dead letter")
 
+    def asyncapi(self) -> dict[str, object]:
+        """The suite's events and commands as an AsyncAPI 3 document. Raises NotFoundError."""
+        bus, config = self._declared()
+        return document(
+            suite_name=self.suite.suite,
+            version=version("intertie"),
+            server=Server.of(config, obeys=bus.commands),
+            topics=read_topics(bus.topics, self.folder),
+            payloads=PAYLOADS,
+        )
+
     def _link(self) -> Link:
         if self.link is None:
-            raise NotFoundError(
-                "cannot use the bus: this suite has none; add `bus: {}` to its file, then"
-                " `intertie down` and `up`"
-            )
+            raise NotFoundError(_NONE)
         return self.link
+
+    def _declared(self) -> tuple[Bus, QueueConfig]:
+        if self.suite.bus is None or self.config is None:
+            raise NotFoundError(_NONE)
+        return self.suite.bus, self.config
 
 
 def readable(body: bytes) -> object:

@@ -150,6 +150,7 @@ def _environment(
     for file in spec.env_file:
         env |= _from_file(name, place.folder / file)
     env |= {key: place.resolve(value) for key, value in spec.environment.items()}
+    env["INTERTIE_STOP_GRACE"] = f"{spec.stop_grace_period:g}"
     if port is not None:
         env["PORT"] = str(port)
     return env

@@ -48,6 +48,11 @@ class StateFolder:
         return self.root / "bus"
 
     @property
+    def schemas(self) -> Path:
+        """What the data of the bus's topics must look like, for the services."""
+        return self.run / "bus-schemas.json"
+
+    @property
     def logs(self) -> Path:
         """One folder a service."""
         return self.root / "logs"

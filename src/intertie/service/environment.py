@@ -34,6 +34,8 @@ class Environment:
     drain_s: float
     """How long what is under way may go on after a stop was asked for."""
     bus_url: str | None = field(repr=False)
+    bus_schemas: str | None
+    """A file that says what the data of the bus's topics must look like."""
     notify_socket: str | None
     variables: Mapping[str, str] = field(repr=False)
 
@@ -85,6 +87,7 @@ def read_environment(name: str | None, variables: Mapping[str, str]) -> Environm
         otlp_endpoint=variables.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None,
         drain_s=max(_SHORTEST_S, grace_s - _SPARE_S),
         bus_url=variables.get("INTERTIE_BUS_URL") or None,
+        bus_schemas=variables.get("INTERTIE_BUS_SCHEMAS") or None,
         notify_socket=variables.get("NOTIFY_SOCKET") or None,
         variables=variables,
     )

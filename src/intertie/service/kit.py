@@ -258,6 +258,7 @@ class Service:
         return Messages(
             environment.bus_url,
             source,
+            schemas=environment.bus_schemas,
             drain=self._drain,
             tracing=self._tracing,
             metrics=self._metrics,

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from inspect import signature
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -19,6 +20,7 @@ from intertie.bus.consumer import Consumer
 from intertie.bus.engines import open_bus
 from intertie.bus.outcome import Reject, Retry
 from intertie.bus.port import Priority, Subscription
+from intertie.bus.schemas import Schemas
 from intertie.bus.url import parse_url
 from intertie.errors import BusError, BusUnavailableError
 from intertie.event import Event, Payload
@@ -57,8 +59,19 @@ class Messages:
     A broker that is away is waited for, and neither keeps the service from starting nor ends it.
     """
 
-    def __init__(self, url: str, source: str, *, drain: Drain, tracing: Tracing, metrics: Metrics):
+    def __init__(
+        self,
+        url: str,
+        source: str,
+        *,
+        schemas: str | None = None,
+        drain: Drain,
+        tracing: Tracing,
+        metrics: Metrics,
+    ) -> None:
+        """`schemas` is the file with those of the suite's topics. Raises BusError."""
         self._config: QueueConfig = parse_url(url)
+        self._schemas = Schemas.read(Path(schemas)) if schemas else Schemas()
         self._source = source
         self._drain = drain
         self._tracing = tracing
@@ -125,7 +138,7 @@ class Messages:
             publish_timeout_s=self._config.publish_timeout,
         )
         async with open_bus(self._config) as bus:
-            client = Client(GatedBus(bus, self._drain), settings)
+            client = Client(GatedBus(bus, self._drain), settings, schemas=self._schemas)
             self._problem = None
             try:
                 async with create_task_group() as group:

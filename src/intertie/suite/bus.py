@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.dataclasses import dataclass
 
 from intertie.suite import secret
+from intertie.suite.topics import Topic, TopicName
 from intertie.suite.values import (
     Count,
     Duration,
@@ -118,6 +119,8 @@ class Bus(Model):
     """Messages older than this may go, also unread ones."""
     max_size: Size = 1 << 30
     """Bytes kept of one topic, where the broker can say so; the oldest go first."""
+    topics: dict[TopicName, Topic] = {}
+    """What is said on the bus, by topic; those not named may carry anything."""
     commands: Flag = True
     """Obey `suite.control.start`, `.stop` and `.restart`; whoever may publish may send them."""
 
@@ -134,4 +137,6 @@ class Bus(Model):
         return QueueConfig(**fields, password=password)
 
 
-_OF_CONFIG = tuple(name for name in Bus.model_fields if name not in {"password", "commands"})
+_OF_CONFIG = tuple(
+    name for name in Bus.model_fields if name not in {"password", "commands", "topics"}
+)

@@ -11,7 +11,7 @@ from typing import cast
 from pydantic import ValidationError
 
 from intertie.errors import Fault
-from intertie.suite import rules
+from intertie.suite import rules, topic_files
 from intertie.suite.draft import draft
 from intertie.suite.explain import explain
 from intertie.suite.model import Suite
@@ -45,4 +45,9 @@ def check(
     understood = draft(data, where, folder)
     for rule in rules.ALL:
         faults.extend(rule(understood))
+    if suite is not None and suite.bus is not None:
+        told = topic_files.faults(suite.bus.topics, services=suite.services, folder=folder)
+        for keys, why, hint in told:
+            way = ("bus", "topics", *keys)
+            faults.append(where[way].fault(way, why, hint))
     return suite

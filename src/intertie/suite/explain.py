@@ -136,7 +136,8 @@ def valid_keys(keys: Keys) -> tuple[str, ...]:
             continue
         inner, is_name = _model_of(field.annotation)
         model = inner or model
-    return tuple(sorted((*model.model_fields, *FILE_KEYS.get(model, ()))))
+    own = (field.alias or name for name, field in model.model_fields.items())
+    return tuple(sorted((*own, *FILE_KEYS.get(model, ()))))
 
 
 def _model_of(annotation: Any) -> tuple[type[Model] | None, bool]:

@@ -131,13 +131,17 @@ def _check_secret(name: str, allowed: bool) -> None:
         why = f"expected a secret's name of letters, digits, `_`, `.` and `-`, got {name!r}"
         raise MissingError(why)
     if not allowed:
-        why = "a secret can stand in `environment` and in `headers` only"
+        why = "a secret can stand in `environment`, `headers` and `bus.password` only"
         raise MissingError(why, "everything else is shown to people or to other processes")
 
 
 def _may_hold_secrets(keys: Keys) -> bool:
     match keys:
-        case ("services", _, "environment", _) | ("logging", "forward", _, "headers", _):
+        case (
+            ("services", _, "environment", _)
+            | ("logging", "forward", _, "headers", _)
+            | ("bus", "password")
+        ):
             return True
         case _:
             return False

@@ -68,7 +68,8 @@ def _type(item: Any) -> str:
     if item["type"] == "array":
         return f"list of {_type(item['items'])}"
     if item["type"] == "object":
-        return f"map of {_type(item['additionalProperties'])}"
+        inner = item.get("additionalProperties")
+        return f"map of {_type(inner)}" if isinstance(inner, dict) else "map"
     return _NAMES.get(item["type"], "number")
 
 

@@ -64,6 +64,12 @@ def read_topics(topics: Mapping[str, Topic], folder: Path) -> dict[str, Topic]:
     return found
 
 
+def topic_schemas(topics: Mapping[str, Topic], folder: Path) -> dict[str, JsonSchema]:
+    """The schema of each topic that has one. Raises ValueError with topic and reason."""
+    read = read_topics(topics, folder).items()
+    return {name: t.payload_schema for name, t in read if isinstance(t.payload_schema, dict)}
+
+
 def faults(
     topics: Mapping[str, Topic], *, services: Collection[str], folder: Path
 ) -> Iterator[tuple[Keys, str, str]]:

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 OUTBOX = "media-outbox"
 
+_KINDS: dict[str, Kind] = {kind: kind for kind in KINDS}
 _PASSING: Kind = "asset.progress"
 _MOST_WAITING = 1_000
 _REMEMBERED = 1_000
@@ -74,7 +75,7 @@ class Announcer:
 
     async def hear(self, event: AssetEvent, envelope: Event) -> None:
         """One that came over the bus, maybe from another replica."""
-        kind = next((kind for kind in KINDS if kind == envelope.type), None)
+        kind = _KINDS.get(envelope.type)
         if kind is not None and envelope.id not in self._ours:
             self._hub.publish(kind, event)
 
