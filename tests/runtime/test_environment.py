@@ -38,7 +38,7 @@ def test_a_process_gets_what_it_needs_to_know(tmp_path: Path) -> None:
         "PATH": "/bin",
         "INTERTIE_SUITE": "media",
         "INTERTIE_DATA": str(tmp_path / "data"),
-        "INTERTIE_STOP_GRACE": "10",
+        "INTERTIE_STOP_GRACE": "5",
         "INTERTIE_URL_DB_MAIN": "http://127.0.0.1:1",
         "PORT": "8080",
     }

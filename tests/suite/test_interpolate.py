@@ -84,7 +84,10 @@ def test_a_variable_cannot_name_a_secret() -> None:
         ("${secret:db", "`${secret:db` has no `}`"),
         ("${env:A:-${env:HOST}}", "a reference cannot hold another one"),
         ("${file:gone}", "cannot read gone: No such file or directory"),
-        ("${secret:db}", "a secret can stand in `environment`, `headers` and `bus.password` only (everything"),
+        (
+            "${secret:db}",
+            "a secret can stand in `environment`, `headers` and `bus.password` only (",
+        ),
         ("${secret:../x}", "expected a secret's name of letters, digits, `_`, `.` and `-`, got"),
     ],
 )
