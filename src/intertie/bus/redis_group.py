@@ -35,6 +35,7 @@ _BLOCK_MS = 5_000
 _LONGEST_LOOK_S = 5.0
 _SHORTEST_LOOK_S = 0.2
 _RELEASE_S = 2.0
+_ACKS_AT_ONCE = 100
 
 
 @dataclass(slots=True, eq=False)
@@ -77,6 +78,8 @@ class GroupReader:
         self._held: dict[tuple[str, bytes], Held] = {}
         self._prefetch = subscription.prefetch
         self._room = _Room(subscription.prefetch)
+        self._ended: list[Held] = []
+        """Dealt with; the acks are not yet sent."""
         self._acks: set[asyncio.Future[Reply]] = set()
         self._delayed = Event()
 
@@ -101,12 +104,23 @@ class GroupReader:
         if not self._let_go(held):
             return
         wire = await self._bus.wire()
-        future = wire.send("XACK", held.stream, self.group, held.entry)
-        self._acks.add(future)
-        future.add_done_callback(self._acks.discard)
-        forget(future)
-        if held.stream == self.lane:
-            forget(wire.send("XDEL", held.stream, held.entry))
+        if not self._ended:
+            asyncio.get_running_loop().call_soon(self._send_acks, wire)
+        self._ended.append(held)
+        if len(self._ended) >= _ACKS_AT_ONCE:
+            self._send_acks(wire)
+
+    def _send_acks(self, wire: Wire) -> None:
+        """Those of one turn of the event loop go together."""
+        ended, self._ended = self._ended, []
+        for stream in {held.stream for held in ended}:
+            entries = [held.entry for held in ended if held.stream == stream]
+            future = wire.send("XACK", stream, self.group, *entries)
+            self._acks.add(future)
+            future.add_done_callback(self._acks.discard)
+            forget(future)
+            if stream == self.lane:
+                forget(wire.send("XDEL", stream, *entries))
 
     async def retry(self, held: Held, after_s: float) -> None:
         """See Delivery."""
@@ -264,6 +278,8 @@ class GroupReader:
     async def _release(self) -> None:
         """Leave what we hold to whoever looks next, and leave the group."""
         try:
+            if self._ended:
+                self._send_acks(await self._bus.wire())
             if self._acks:
                 await asyncio.wait(self._acks)
             # By the server's books, not by ours: what it sent us may have been lost on the way.
