@@ -1,5 +1,6 @@
 """One subscription kept alive, with tries counted."""
 
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -208,3 +209,137 @@ def test_waits_grow_and_have_an_end() -> None:
     assert 0.75 <= policy.wait_s(1) <= 1.0
     assert 3.0 <= policy.wait_s(3) <= 4.0
     assert 7.5 <= policy.wait_s(50) <= 10.0
+
+
+async def test_an_odd_reason_is_told_as_far_as_it_can_be() -> None:
+    """A file's name may hold bytes that are no text, and an exception may not know what it says."""
+
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise TypeError("no words")
+
+    bus, reasons = MemoryBus(), [ValueError("no file \udcff"), Reject("\udcff"), Mute()]
+
+    async def handle(_: Message) -> None:
+        raise reasons.pop()
+
+    once = Policy(max_tries=1)
+    async with create_task_group() as group:
+        await group.start(Consumer(bus, GROUP, handle, policy=once).run)
+        for _ in range(3):
+            await bus.publish(message("a"))
+        await eventually(lambda: not reasons)
+        letters = await bus.dead_letters("g")
+        group.cancel_scope.cancel()
+
+    told = [letter.reason for letter in letters]
+    assert told[0].startswith("Mute: ")
+    assert told[1:] == ["\\udcff", "ValueError: no file \\udcff (after 1 tries)"]
+
+
+@pytest.mark.parametrize("after_s", [float("inf"), float("nan"), -1.0, 1e300])
+async def test_an_odd_wait_is_a_wait(after_s: float) -> None:
+    """A handler's slip in saying when is no reason to end the subscription."""
+    bus, waits = MemoryBus(), list[float]()
+
+    class Strict:
+        def __init__(self, got: Message) -> None:
+            self.message, self.tries = got, 1
+
+        async def ack(self) -> None: ...
+
+        async def retry(self, after_s: float) -> None:
+            waits.append(after_s)
+
+        async def bury(self, reason: str) -> None: ...
+
+    class Bus(MemoryBus):
+        async def consume(
+            self, subscription: Subscription, take: Take, *, task_status: TaskStatus[None]
+        ) -> None:
+            task_status.started()
+            await take(Strict(message("a")))
+            await sleep(60)
+
+    async def handle(_: Message) -> None:
+        raise Retry(after_s)
+
+    async with running(bus := Bus(), handle):
+        await eventually(lambda: len(waits) == 1)
+
+    assert 0 <= waits[0] < 1e9
+
+
+async def test_a_handler_that_is_cancelled_from_within_has_failed() -> None:
+    """Something it waited for was cancelled; its consumer was not."""
+    bus, seen = MemoryBus(), list[bytes]()
+
+    async def handle(got: Message) -> None:
+        seen.append(got.body)
+        if len(seen) == 1:
+            raise CancelledError
+
+    async with running(bus, handle):
+        await bus.publish(message("a", b"1"))
+        await eventually(lambda: seen == [b"1", b"1"])
+
+
+async def test_a_message_the_broker_will_not_end_stops_no_other() -> None:
+    """It is told in the log; its lease runs out."""
+    seen: list[bytes] = []
+
+    class Stuck:
+        def __init__(self, got: Message) -> None:
+            self.message, self.tries = got, 1
+
+        async def ack(self) -> None:
+            raise BusError("WRONGTYPE")
+
+        async def retry(self, after_s: float) -> None: ...
+
+        async def bury(self, reason: str) -> None: ...
+
+    class Bus(MemoryBus):
+        async def consume(
+            self, subscription: Subscription, take: Take, *, task_status: TaskStatus[None]
+        ) -> None:
+            task_status.started()
+            for body in (b"1", b"2"):
+                await take(Stuck(message("a", body)))
+            await sleep(60)
+
+    async def handle(got: Message) -> None:
+        seen.append(got.body)
+
+    async with running(Bus(), handle):
+        await eventually(lambda: seen == [b"1", b"2"])
+
+
+async def test_a_long_handler_holds_up_nothing_without_a_key() -> None:
+    """Messages without a key go to whoever is free, also when they came before it was."""
+    bus, seen, release = MemoryBus(), list[bytes](), Event()
+
+    async def handle(got: Message) -> None:
+        if got.body == b"long":
+            await release.wait()
+        seen.append(got.body)
+
+    async with running(bus, handle, concurrency=2):
+        await bus.publish(message("a", b"long"))
+        for n in range(6):
+            await bus.publish(message("a", b"%d" % n))
+        await eventually(lambda: len(seen) == 6, 2)
+        release.set()
+
+
+async def test_events_of_two_topics_may_share_an_id() -> None:
+    """An id is unique for who gave it, as a stream's entry is: elsewhere it is another event."""
+    bus, seen = MemoryBus(), list[str]()
+
+    async def handle(got: Message) -> None:
+        seen.append(got.topic)
+
+    async with running(bus, handle, subscription=Subscription("#", "g")):
+        await bus.publish(Message("a", b"", "1"))
+        await bus.publish(Message("b", b"", "1"))
+        await eventually(lambda: seen == ["a", "b"], 2)
