@@ -1,10 +1,13 @@
 """The daemon's end of the bus."""
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from anyio import create_task_group
+from anyio import create_task_group, sleep
 
 from intertie.app.bus import BusLink, SuiteSide
 from intertie.bus import MessageQueueIntegration
@@ -46,6 +49,7 @@ async def test_no_event_is_lost_or_told_twice(broker: Broker, tmp_path: Path) ->
     async with MessageQueueIntegration(broker.config) as queue:
         await queue.subscribe("t", hear, group="g")
         with Journal.open(tmp_path / "j.db") as journal:
+            journal.begin_reader("bus")
             async with create_task_group() as group:
                 await group.start(link(broker, journal).run)
                 for n in range(20):
@@ -80,3 +84,76 @@ async def test_it_says_why_it_is_not_connected(broker: Broker, tmp_path: Path) -
             await eventually(lambda: one.health().status is Status.UP, 30)
             assert one.client.bus.capabilities.durable
             group.cancel_scope.cancel()
+
+
+async def test_a_bus_that_went_away_is_told(broker: Broker, tmp_path: Path) -> None:
+    """Not only one that never came."""
+    with Journal.open(tmp_path / "j.db") as journal:
+        async with create_task_group() as group:
+            commands: Commands = None  # type: ignore[assignment]
+            side = SuiteSide("x", commands, journal)
+            one = BusLink(lambda: broker.config, side, source="s", schemas=Schemas, obey=True)
+            await group.start(one.run)
+            await eventually(lambda: one.health().status is Status.UP, 30)
+            await broker.kill()
+            await eventually(lambda: one.health().status is Status.DOWN, 30)
+            assert "cannot reach the bus" in one.health().reason
+            await broker.start()
+            await eventually(lambda: one.health().status is Status.UP, 30)
+            group.cancel_scope.cancel()
+
+
+async def test_a_bus_that_keeps_nothing_is_one_too(broker: Broker, tmp_path: Path) -> None:
+    """Pub/Sub has no groups: commands reach the suite while it listens, events whoever does."""
+    heard: list[str] = []
+    config = replace(broker.config, mode="pubsub")
+    with Journal.open(tmp_path / "j.db") as journal:
+        async with MessageQueueIntegration(config) as queue, create_task_group() as group:
+            await queue.subscribe("#", lambda _, got: heard.append(got.id))
+            commands: Commands = None  # type: ignore[assignment]
+            side = SuiteSide("x", commands, journal)
+            one = BusLink(lambda: config, side, source="s", schemas=Schemas, obey=True)
+            await group.start(one.run)
+            await eventually(lambda: one.health().status is Status.UP, 10)
+            while not heard:
+                journal.append(event(f"e{len(journal.latest(99))}"))
+                await sleep(0.01)
+            group.cancel_scope.cancel()
+
+
+async def test_a_journal_that_cannot_be_read_ends_no_suite(broker: Broker, tmp_path: Path) -> None:
+    """It is told as the bus's trouble."""
+    with Journal.open(tmp_path / "j.db") as journal:
+        with closing(sqlite3.connect(tmp_path / "j.db")) as other:
+            other.execute("DROP TABLE events")
+        async with create_task_group() as group:
+            one = link(broker, journal)
+            await group.start(one.run)
+            await eventually(lambda: "journal" in one.health().reason)
+            group.cancel_scope.cancel()
+
+
+async def test_two_bridges_of_one_name_get_along(tmp_path: Path) -> None:
+    """Each strikes off what it was told, whoever asked last."""
+    commands: Commands = None  # type: ignore[assignment]
+    with Journal.open(tmp_path / "j.db") as journal:
+        side = SuiteSide("x", commands, journal)
+        journal.begin_reader("bus")
+        journal.append(event("1"))
+        first = await side.unsent(10)
+        await side.sent(first)
+        journal.append(event("2"))
+        second = await side.unsent(10)
+        await side.sent(first)
+        assert [each.id for each in await side.unsent(10)] == ["2"]
+        await side.sent(second)
+        await journal.caught_up("bus")
+
+
+def test_a_suite_without_a_bus_keeps_nothing_for_one(tmp_path: Path) -> None:
+    """Else ten times as much would be kept, and all of it told when a bus comes."""
+    commands: Commands = None  # type: ignore[assignment]
+    with Journal.open(tmp_path / "j.db") as journal:
+        SuiteSide("x", commands, journal)
+    with closing(sqlite3.connect(tmp_path / "j.db")) as other:
+        assert other.execute("SELECT count(*) FROM passed_on").fetchone() == (0,)

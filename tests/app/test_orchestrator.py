@@ -1,11 +1,19 @@
 """The composition root."""
 
 import json
+import socket
+import sqlite3
 import stat
+from contextlib import closing
+from pathlib import Path
 
 import psutil
 import pytest
+from anyio import fail_after
 
+from intertie.app.orchestrator import Settings, SuiteOrchestrator
+from intertie.errors import IntertieError
+from intertie.runtime.folder import StateFolder
 from tests.harness import Bench
 
 pytestmark = pytest.mark.slow
@@ -63,3 +71,34 @@ def test_two_suites_run_side_by_side(bench: Bench) -> None:
     bench.ok("down", *other)
 
     assert bench.service("a")["status"] == "UP"
+
+
+@pytest.mark.anyio
+async def test_what_could_not_be_opened_is_not_open(tmp_path: Path) -> None:
+    """It is told again, nothing is held, and it works once it can."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        file = tmp_path / "intertie.yaml"
+        file.write_text(TEXT.replace("${secret:k}", "v").replace("auto", str(port)))
+        folder = StateFolder(tmp_path / ".intertie")
+        orchestrator = SuiteOrchestrator(Settings(file, None, folder, idle=True))
+        for _ in range(2):
+            with pytest.raises(IntertieError, match=str(port)):
+                await orchestrator.open()
+    with fail_after(30):
+        await orchestrator.open()
+        await orchestrator.close()
+
+
+def test_a_journal_that_cannot_be_written_ends_no_suite(bench: Bench) -> None:
+    """A full disk takes events away, not services."""
+    bench.write(TEXT.replace(", environment: {KEY: '${secret:k}'}", ""))
+    bench.ok("up", "--detach")
+    with closing(sqlite3.connect(bench.state / "events.db", isolation_level=None)) as journal:
+        journal.execute("DROP TABLE events")
+    bench.ok("restart", "a")
+
+    assert bench.service("a")["status"] == "UP"
+    assert "event not kept" in (bench.state / "logs" / "daemon.log").read_text()

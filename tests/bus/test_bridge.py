@@ -131,3 +131,18 @@ async def test_an_event_the_broker_refuses_holds_no_other_up() -> None:
     suite = Suite("suite.a", "suite.b")
     async with bridged(suite, Picky()):
         await eventually(lambda: suite.gone == ["suite.a", "suite.b"])
+
+
+async def test_a_key_without_end_is_refused() -> None:
+    """It would have to be in the answer, which then could not be sent."""
+    suite, bus = Suite(), MemoryBus()
+    async with bridged(suite, bus) as client:
+        await client.publish({"idempotency_key": "k" * 10_000}, topic="suite.control.stop")
+        await client.publish({}, topic="suite.control.start")
+        await eventually(lambda: len(suite.commands) == 1)
+
+        letters = await bus.dead_letters("intertie-my-suite")
+
+    assert [each.reason for each in letters] == [
+        "cannot stop: its key has more than 1000 characters"
+    ]

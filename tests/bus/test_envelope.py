@@ -101,3 +101,42 @@ def test_an_event_too_large_is_refused_before_it_is_sent() -> None:
     """Engines differ in how they would take it."""
     with pytest.raises(BusError, match="the most is 1044480; store what is large"):
         encode(event({"x": "y" * MAX_BODY_BYTES}))
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), "\ud800", object(), b"\xff"], ids=type
+)
+def test_what_is_no_json_is_refused_before_it_is_sent(value: object) -> None:
+    """Nobody could read it."""
+    with pytest.raises(BusError, match=r"cannot publish a\.b: it is no JSON"):
+        encode(event({"x": value}))
+
+
+def test_words_that_look_like_numbers_are_words() -> None:
+    """NaN is a name in some tongues."""
+    assert read(encode(event({"NaN": "Infinity"}))).data == {"NaN": "Infinity"}
+
+
+@pytest.mark.parametrize("body", [b'{"x": NaN}', b'{"x": 1e999}', b'{"x": -Infinity}'])
+def test_numbers_without_end_are_no_json(body: bytes) -> None:
+    """Whoever gets the event next could not read it."""
+    with pytest.raises(BusError, match="it is not JSON"):
+        read(body)
+
+
+def test_the_topic_is_the_type() -> None:
+    """A stranger's event cannot pass as one of another topic, whose schema it was not held to."""
+    found = read(b'{"specversion":"1.0","id":"9","source":"x","type":"other","data":{}}')
+
+    assert found.type == "a.b"
+
+
+def test_an_event_may_have_as_many_bytes_as_are_allowed() -> None:
+    """And not one more."""
+    room = MAX_BODY_BYTES - len(encode(event({"x": ""})))
+    body = encode(event({"x": "y" * room}))
+
+    assert len(body) == MAX_BODY_BYTES
+    assert read(body).data == {"x": "y" * room}
+    with pytest.raises(BusError, match="the most is"):
+        encode(event({"x": "y" * (room + 1)}))

@@ -3,7 +3,17 @@
 from hypothesis import given, strategies
 
 from intertie.bus.port import PRIORITIES, Message
-from intertie.bus.redis_keys import Keys, by_rank, pack, read_entry, unpack, wanted, with_priority
+from intertie.bus.redis_keys import (
+    Keys,
+    by_rank,
+    claimed,
+    lag,
+    pack,
+    read_entry,
+    unpack,
+    wanted,
+    with_priority,
+)
 
 MESSAGES = strategies.builds(
     Message,
@@ -47,3 +57,13 @@ def test_another_program_s_entry_is_read_as_far_as_it_goes() -> None:
         "a", b"{}", "1-0", None, "high"
     )
     assert with_priority(Message("a", b"", "1", None, "low")) == "a!low"
+
+
+def test_redis_6_2_says_less() -> None:
+    """It has nothing in place of a message trimmed away, and counts no lag."""
+    entry = [b"1-0", [b"id", b"1"]]
+
+    assert claimed([b"0-0", [None, entry, [b"2-0", None]]]) == [entry]
+    assert lag({"name": b"g", "pending": 1}) is None
+    assert lag({"name": b"g", "lag": 3}) == 3
+    assert lag({}) == 0

@@ -130,3 +130,39 @@ def test_it_works_on_uvloop_too(server: QueueConfig) -> None:
             return found
 
     assert anyio.run(main, backend_options={"use_uvloop": True}) == b"x"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "OOM command not allowed when used memory > 'maxmemory'.",
+        "ERR Error running script (call to f_6b1b): @user_script:1: @user_script: 1: -OOM command"
+        " not allowed when used memory > 'maxmemory'.",
+        "ERR Error running script (call to f_6b1b): @user_script:1: -READONLY You can't write",
+        "ERR max number of clients reached",
+        "UNBLOCKED force unblock from blocking operation, instance state changed",
+    ],
+)
+async def test_what_may_work_later_is_not_refused(told: str) -> None:
+    """Also when it was told to a script, which Redis 6.2 wraps in words of its own."""
+    async with saying(b"+PONG\r\n", f"-{told}\r\n".encode()) as config, wire(config) as one:
+        with pytest.raises(BusUnavailableError):
+            await one.call("SET", "a", "b")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["asyncio", "uvloop"])
+def test_a_server_that_is_not_listened_to_is_not_silent(backend: str) -> None:
+    """Whoever pauses waits for nothing."""
+
+    async def paused() -> None:
+        answers = (b"+PONG\r\n", b"$1\r\nx\r\n")
+        async with saying(*answers) as config, wire(config, patience_s=0.5) as one:
+            one.resume()
+            one.pause()
+            answer = one.send("GET", "a")
+            await anyio.sleep(2.5)
+            one.resume()
+            assert await answer == b"x"
+
+    anyio.run(paused, backend_options={"use_uvloop": backend == "uvloop"})

@@ -57,3 +57,10 @@ def test_schemas_are_read_from_a_file(tmp_path: Path) -> None:
     file.write_text("{")
     with pytest.raises(BusError, match="cannot read the schemas of the bus"):
         Schemas.read(file)
+
+
+@pytest.mark.parametrize("data", [{"n": object()}, {"n": b"1"}, {1: 2}, {"n": "\ud800"}])
+def test_what_is_no_json_does_not_match(data: object) -> None:
+    """It is told as any other mistake."""
+    with pytest.raises(BusError, match="no JSON"):
+        Schemas({"a": PLAYED}).check("a", data)

@@ -22,6 +22,9 @@ def test_an_address_says_all_that_a_client_needs(kind: QueueType, password: str)
         tls=kind is not QueueType.MEMORY,
         exchange="media-events",
         max_tries=7,
+        publish_timeout=2.5,
+        retention=60.0,
+        max_size=1 << 20,
     )
 
     assert parse_url(to_url(config)) == config

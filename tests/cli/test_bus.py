@@ -4,13 +4,19 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
+from anyio import create_task_group
 
+from intertie.bus import Message, open_bus, parse_url
+from intertie.bus.redis import RedisBus
+from intertie.bus.redis_keys import pack
 from tests.harness import Bench
 from tests.harness import bench as open_bench
 
@@ -235,3 +241,58 @@ def test_what_is_said_on_the_bus_is_documented(shop: Bench) -> None:
     assert "&lt;b&gt;counted&lt;/b&gt;" in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert (shop.state / "bus" / "password").read_text() not in page.text + json.dumps(document)
+
+
+def test_the_end_of_a_suite_is_told_on_its_bus(bench: Bench) -> None:
+    """The bus stops last: nothing is left to be told when the suite is up again."""
+    bench.write(SUITE)
+    bench.ok("up", "--detach")
+    bench.ok("down")
+
+    with contextlib.closing(sqlite3.connect(bench.state / "events.db")) as journal:
+        (last,) = journal.execute(
+            "SELECT max(seq) FROM events WHERE body LIKE '%suite.service_stopped%worker%'"
+        ).fetchone()
+        (told,) = journal.execute("SELECT seq FROM passed_on").fetchone()
+    assert told >= last
+
+
+def _fill_with_letters(url: str, bodies: list[bytes]) -> None:
+    """As if a group had buried them."""
+
+    async def fill() -> None:
+        async with open_bus(parse_url(url)) as bus:
+            assert isinstance(bus, RedisBus)
+            async with create_task_group() as group:
+                for n, body in enumerate(bodies):
+                    packed = pack(Message("odd.topic", body, str(n)), 1)
+                    words = ("m", packed, "reason", "\x07 no", "lane", bus.keys.lane("odd|odd.#"))
+                    group.start_soon(bus.call, "XADD", bus.keys.dead("odd"), "*", *words)
+            await bus.call("SADD", bus.keys.groups, "odd|odd.#")
+
+    anyio.run(fill)
+
+
+def test_all_dead_letters_are_all(shop: Bench) -> None:
+    """However many there are, and whatever is in them."""
+    odd = [b"NaN", b'{"a": "\\ud800"}', b"[" * 50_000 + b"]" * 50_000, b"\xff", b'{"a": 1e999}']
+    _fill_with_letters(variable(shop, "INTERTIE_BUS_URL"), odd + [b"{}"] * 1_100)
+    listed = shop.ok("bus", "dead", "list", "odd", "--limit", "5").out
+
+    assert listed.count("odd.topic") == 5
+    assert "\x07" not in listed
+    assert "dropped 1105" in shop.ok("bus", "dead", "drop", "odd", "--all").out
+    assert shop.ok("bus", "dead", "list", "odd", "--json").json() == []
+
+
+def test_an_event_cannot_steer_the_terminal(shop: Bench) -> None:
+    """Whoever may publish is not whoever reads."""
+    watching = [sys.executable, "-m", "intertie", "bus", "tail", "odd.*", "--count", "1"]
+    with subprocess.Popen(watching, cwd=shop.folder, stdout=subprocess.PIPE, text=True) as tail:
+        while tail.poll() is None:
+            shop.ok("bus", "publish", "odd.new", '{"bell\\u0007": "\\u0007"}', "--subject", "\x07")
+        assert tail.stdout is not None
+        out = tail.stdout.read()
+
+    assert "\x07" not in out
+    assert "bell\\x07=\\x07" in out

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ from anyio import create_task_group
 
 from intertie.control.commands import COLLECTION, Commands
 from intertie.control.services import Services
-from intertie.event import ControlAnswered, ServiceStarted
+from intertie.event import ControlAnswered, ServiceStarted, ServiceStopped
 from intertie.runtime.change import Changes
 from intertie.store.sqlite import SqliteRecords
 from intertie.suite.service import Service
 from tests.runtime.stage import Stage, staged
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -123,3 +125,53 @@ async def test_no_names_are_all_of_them(tmp_path: Path) -> None:
 
         assert answer.status == "done"
         assert it.stage.subjects(ServiceStarted) == ["a"]
+
+
+async def test_all_does_not_mean_the_bus(tmp_path: Path) -> None:
+    """Nobody could say `start` again; by name it is stopped all the same."""
+    async with desk(tmp_path) as it:
+        sleeping = Service(command=("sleep", "1000"))
+        await it.stage.know(a=sleeping, bus=sleeping)
+        spared = replace(it.commands, spared={"bus"})
+        await spared.run("start", ["a", "bus"], key="1")
+        await spared.run("stop", [], key="2")
+
+        it.stage.drain()
+        assert it.stage.subjects(ServiceStopped) == ["a"]
+        await it.stage.supervisor.stop(["bus"])
+
+
+async def test_a_command_taken_up_twice_is_one_change(tmp_path: Path) -> None:
+    """The bus may die while it is done, and bring it again."""
+    async with desk(tmp_path) as it:
+        await it.commands.run("start", ["a"], key="0")
+        async with create_task_group() as group:
+            group.start_soon(partial(it.commands.run, "restart", ["a"], key="k"))
+            await eventually(lambda: bool(it.commands.begun))
+            group.cancel_scope.cancel()
+        answer = await it.commands.run("restart", ["a"], key="k")
+
+        assert answer.status == "done"
+        titles = [each.document["title"] for each in (await it.records.find("changes")).items]
+        assert titles == ["restart a", "start a"]
+
+
+async def test_each_suite_answers_for_itself(tmp_path: Path) -> None:
+    """Two on one bus get the same command; neither answer may pass for the other."""
+    async with desk(tmp_path) as it:
+        for suite in ("one", "two"):
+            await replace(it.commands, suite=suite).run("stop", ["nosuch"], key="k")
+        it.stage.drain()
+        ids = {event.id for event in it.stage.seen if event.type == ControlAnswered.type}
+
+        assert len(ids) == 2
+
+
+async def test_an_answer_is_never_too_large_to_send(tmp_path: Path) -> None:
+    """Whatever was asked."""
+    async with desk(tmp_path) as it:
+        one = await it.commands.run("stop", ["x" * 500_000] * 2, key="k")
+        many = await it.commands.run("stop", ["x"] * 100_000, key="l")
+
+        assert {one.status, many.status} == {"refused"}
+        assert len(one.model_dump_json()) + len(many.model_dump_json()) < 50_000

@@ -1,10 +1,17 @@
 """The embedded bus as an ordinary service."""
 
+import socket
 import stat
 from pathlib import Path
+from subprocess import DEVNULL
+
+import pytest
+from anyio import open_process
 
 from intertie.runtime.bus_engine import BusEngine, valkey_program
 from intertie.suite.bus import QueueConfig, QueueType
+from tests.bus.peers.server import free_port
+from tests.waiting import eventually
 
 
 def test_its_password_is_made_once_and_private(tmp_path: Path) -> None:
@@ -45,3 +52,25 @@ def test_it_remembers_its_port(tmp_path: Path) -> None:
 def test_its_program_is_in_the_wheel() -> None:
     """Nothing needs to be installed by hand."""
     assert valkey_program().name == "valkey-server"
+
+
+@pytest.mark.slow
+@pytest.mark.anyio
+async def test_its_folder_may_have_any_name(tmp_path: Path) -> None:
+    """Spaces and quotes are usual, and what it keeps is there."""
+    folder = tmp_path / "my 'suite' \"x\""
+    port = free_port()
+    service = BusEngine(folder).service(port)
+    async with await open_process(
+        list(service.command), cwd=service.working_dir, stdout=DEVNULL
+    ) as process:
+        try:
+            await eventually((folder / "appendonlydir").is_dir)
+            await eventually(lambda: _accepts(port))
+        finally:
+            process.kill()
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -132,3 +132,39 @@ def test_a_service_that_cannot_start_says_why_in_one_line(tmp_path: Path) -> Non
     code, told = refused(PORT=str(free_port()), INTERTIE_DATA=str(tmp_path))
     assert code == 1
     assert "cannot open database" in told
+
+
+BROKEN = """
+from contextlib import asynccontextmanager
+from anyio import create_task_group, sleep
+from starlette.applications import Starlette
+from intertie_media.serve import start
+
+@asynccontextmanager
+async def opened(settings, service):
+    async def work():
+        await sleep(0.2)
+        raise ValueError("a worker's fault")
+    async with create_task_group() as group:
+        group.start_soon(work)
+        yield Starlette()
+        group.cancel_scope.cancel()
+
+start("content-management", opened)
+"""
+
+
+@pytest.mark.slow
+def test_a_service_whose_work_has_failed_ends(tmp_path: Path) -> None:
+    """It does not go on answering while nothing is done; the suite starts it anew."""
+    done = subprocess.run(
+        [sys.executable, "-c", BROKEN],
+        env={**os.environ, "PORT": str(free_port()), "INTERTIE_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+
+    assert done.returncode == 1
+    assert "a worker's fault" in done.stdout

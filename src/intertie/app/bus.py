@@ -3,14 +3,14 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from anyio import sleep
+from anyio import current_time, sleep
 from anyio.abc import TaskStatus
 
 from intertie.bus.bridge import Bridge
 from intertie.bus.client import Client, connect
 from intertie.bus.schemas import Schemas
 from intertie.control.commands import Commands
-from intertie.errors import BusError, BusUnavailableError
+from intertie.errors import BusError, BusUnavailableError, StoreError
 from intertie.event import Event
 from intertie.runtime.component import Health, Status
 from intertie.runtime.journal import Journal
@@ -26,26 +26,33 @@ _LONGEST_S = 5.0
 class SuiteSide:
     """See Bridged."""
 
-    def __init__(self, name: str, commands: Commands, journal: Journal) -> None:
+    def __init__(
+        self, name: str, commands: Commands, journal: Journal, *, reader: str = READER
+    ) -> None:
+        """`reader` names the bridge: each of a suite's gets every event."""
         self.name = name
+        self._reader = reader
         self._commands = commands
         self._journal = journal
         self._places: dict[str, int] = {}
-        journal.begin_reader(READER)
 
     async def command(self, verb: str, services: Sequence[str], *, key: str) -> None:
         """See Bridged."""
         await self._commands.run(verb, services, key=key)
 
     async def unsent(self, limit: int) -> Sequence[Event]:
-        """See Bridged."""
-        found = await self._journal.unread(READER, limit)
+        """See Bridged. What happened before it was asked for the first time is not told."""
+        self._journal.begin_reader(self._reader)
+        found = await self._journal.unread(self._reader, limit)
         self._places = {event.id: seq for seq, event in found}
         return [event for _, event in found]
 
     async def sent(self, events: Sequence[Event]) -> None:
         """See Bridged."""
-        await self._journal.pass_on(READER, max(self._places[event.id] for event in events))
+        # A second bridge of the same name may have asked in between: it tells those as well.
+        known = [self._places[event.id] for event in events if event.id in self._places]
+        if known:
+            await self._journal.pass_on(self._reader, max(known))
 
 
 class BusLink:
@@ -67,6 +74,7 @@ class BusLink:
         self._schemas = schemas
         self._obey = obey
         self._client: Client | None = None
+        self._bridge: Bridge | None = None
         self._reason = "not connected yet"
 
     @property
@@ -81,20 +89,23 @@ class BusLink:
         task_status.started()
         wait_s = _WAIT_S
         while True:
+            began = current_time()
             try:
                 async with connect(
                     self._config(), source=self._source, schemas=self._schemas()
                 ) as client:
                     self._client = client
-                    wait_s = _WAIT_S
-                    await Bridge(client, self._side, obey=self._obey).run()
-            except* BusError as group:
+                    self._bridge = Bridge(client, self._side, obey=self._obey)
+                    await self._bridge.run()
+            except* (BusError, StoreError) as group:
                 reason = str(_first(group))
                 if reason != self._reason:
                     log.warning("bus not reached", extra={"reason": reason})
                 self._reason = reason
             finally:
-                self._client = None
+                self._client = self._bridge = None
+            if current_time() - began > _LONGEST_S:
+                wait_s = _WAIT_S
             await sleep(wait_s)
             wait_s = min(_LONGEST_S, wait_s * 2)
 
@@ -102,10 +113,12 @@ class BusLink:
         """See Component."""
         if self._client is None:
             return Health(Status.DOWN, self._reason)
+        if self._bridge is not None and self._bridge.trouble:
+            return Health(Status.DOWN, self._bridge.trouble)
         return Health(Status.UP)
 
 
-def _first(group: BaseExceptionGroup[BusError]) -> BaseException:
+def _first(group: BaseExceptionGroup[BusError | StoreError]) -> BaseException:
     exc: BaseException = group
     while isinstance(exc, BaseExceptionGroup):
         exc = exc.exceptions[0]

@@ -8,7 +8,7 @@ from intertie.api.rest import create_app
 from intertie.api.server import ApiServer
 from intertie.app.addresses import host_names, is_loopback
 from intertie.app.bus import BusLink, SuiteSide
-from intertie.app.orchestrator import Inner, SuiteOrchestrator
+from intertie.app.orchestrator import ENGINES, Inner, SuiteOrchestrator
 from intertie.bus.schemas import Schemas
 from intertie.control.bus import BusControl
 from intertie.control.changes import ChangeControl
@@ -28,14 +28,20 @@ from intertie.runtime.logs import LogReader
 from intertie.suite.model import Jwt
 from intertie.suite.topic_files import topic_schemas
 
+_OF_A_PROGRAM = "queue"
+"""The bridge of a program that runs the suite itself, beside the suite's own."""
+
 
 def front(inner: Inner, listener: socket.socket) -> Iterator[Component]:
     """The management API of a running suite, on a socket that listens already; and its bus."""
     orchestrator = inner.orchestrator
     services = Services(orchestrator.supervisor, inner.changes)
-    commands = Commands(services, inner.changes, inner.records, orchestrator.hub, _now)
-    orchestrator.bridged = SuiteSide(orchestrator.suite.suite, commands, inner.journal)
-    link = _link(orchestrator, orchestrator.bridged)
+    name = orchestrator.suite.suite
+    commands = Commands(
+        services, inner.changes, inner.records, orchestrator.hub, _now, suite=name, spared=ENGINES
+    )
+    orchestrator.bridged = SuiteSide(name, commands, inner.journal, reader=_OF_A_PROGRAM)
+    link = _link(orchestrator, SuiteSide(name, commands, inner.journal))
     host = orchestrator.wanted.suite.api.host
     orchestrator.asgi = made = create_app(control(inner, link), hosts=host_names(host))
     yield ApiServer(made, listener)

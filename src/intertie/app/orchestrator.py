@@ -36,7 +36,7 @@ from intertie.control.actor import Actor
 from intertie.control.suite import SuiteControl, Wanted
 from intertie.drivers import proc
 from intertie.drivers.process import ProcessDriver
-from intertie.errors import ConflictError, DaemonError, IntertieError
+from intertie.errors import ConflictError, DaemonError, IntertieError, StoreError
 from intertie.event import Event as SuiteEvent
 from intertie.identity.api_key import ApiKey
 from intertie.plan import Replica, active
@@ -83,6 +83,7 @@ _WATCHERS = "intertie.app.watchers"
 _PLUGINS = "intertie.app.plugins"
 ENGINES = frozenset({GATEWAY, BUS})
 _REMEMBERED = 1_000
+_LAST_WORDS_S = 1.0
 _HEAD_START_S = 0.3
 """How long the first change has the processor to itself, if it takes so long."""
 
@@ -192,6 +193,8 @@ class SuiteOrchestrator:
             self.hub.remember(journal.latest(_REMEMBERED))
             if self.wanted.suite.bus is not None:
                 journal.begin_reader(BUS)  # what happens from here on is told on the bus
+            else:
+                journal.forget_reader(BUS)
             changes = Changes(records, self.hub, now=_now)
             listener = stack.enter_context(bind(*self._api_address()))
             found = addresses(self.wanted.suite, listener)
@@ -212,9 +215,18 @@ class SuiteOrchestrator:
                 task_status.started(self._announce(found, first))
                 await self.stopping.wait()
                 log.info("stopping")
-                await self.supervisor.stop(self.supervisor.snapshot().services)
+                await self._stop_all(journal)
                 self.ledger.forget_stopped()
                 components.cancel_scope.cancel()
+
+    async def _stop_all(self, journal: Journal) -> None:
+        """The bus last: until then services may speak, and their ends are told on it."""
+        services = self.supervisor.snapshot().services
+        await self.supervisor.stop([name for name in services if name != BUS])
+        if BUS in services:
+            with move_on_after(_LAST_WORDS_S):
+                await journal.caught_up(BUS)
+            await self.supervisor.stop([BUS])
 
     async def open(self) -> None:
         """Run in the background of this event loop until `close`; when it runs, do nothing.
@@ -230,11 +242,18 @@ class SuiteOrchestrator:
             stack.push_async_callback(self._reap)
 
         async def live(*, task_status: TaskStatus[Daemon]) -> None:
-            await self.run(task_status=task_status)
-            self._over.set()
+            try:
+                await self.run(task_status=task_status)
+            finally:
+                self._over.set()
 
         await self._background.open(enter)
-        await self._background.start(live)
+        try:
+            await self._background.start(live)
+        except BaseException:
+            with CancelScope(shield=True):
+                await self._background.close()
+            raise
 
     async def close(self) -> None:
         """Stop every service, and end."""
@@ -272,7 +291,12 @@ class SuiteOrchestrator:
         return self._bus_engine.address(config, self._port_of_the_bus(bus))
 
     def _keep(self, event: SuiteEvent) -> bool:
-        return self._journal is None or self._journal.append(event)
+        """A full disk is no reason to stop: the event is told, and not told again."""
+        try:
+            return self._journal is None or self._journal.append(event)
+        except StoreError as exc:
+            log.error("event not kept", extra={"type": event.type, "reason": str(exc)})
+            return True
 
     def _port_of_the_bus(self, bus: Bus) -> int:
         """One port for ever, as far as others leave it free: services know it by its number."""

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 COMMANDS = "suite.control.*"
 VERBS = ("start", "stop", "restart")
 _AT_ONCE = 100
+_LONGEST_KEY = 1_000
 
 
 class Bridged(Protocol):
@@ -56,11 +57,18 @@ class Bridge:
         self._client = client
         self._suite = suite
         self._obey = obey
-        self._commands = client.consumer(
-            Subscription(COMMANDS, f"intertie-{suite.name}".replace(".", "-")),
-            self._command,
-            concurrency=8,
-        )
+        # Where there are no groups, commands reach the suite while it listens.
+        group = f"intertie-{suite.name}".replace(".", "-")
+        mine = group if client.bus.capabilities.groups else None
+        self._commands = client.consumer(Subscription(COMMANDS, mine), self._command, concurrency=8)
+        self._unsent_for = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing goes in or out just now; empty when it does."""
+        if self._obey and not self._commands.connected:
+            return self._commands.reason
+        return self._unsent_for
 
     async def run(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """Returns never; raises BusError for what no waiting can mend."""
@@ -83,11 +91,13 @@ class Bridge:
             try:
                 await self._client.send(event, key=event.subject or None)
             except BusUnavailableError as exc:
+                self._unsent_for = str(exc)
                 log.warning("events wait for the bus", extra={"reason": str(exc)})
             except BusError as exc:
                 log.error("event not sent", extra={"type": event.type, "reason": str(exc)})
                 return
             else:
+                self._unsent_for = ""
                 return
 
     async def _command(self, event: Event) -> None:
@@ -101,6 +111,8 @@ class Bridge:
             where = ".".join(str(part) for part in first["loc"])
             raise Reject(f"cannot {verb}: {where}: {first['msg']}") from exc
         key = command.idempotency_key or event.id
+        if len(key) > _LONGEST_KEY:
+            raise Reject(f"cannot {verb}: its key has more than {_LONGEST_KEY} characters")
         await self._suite.command(verb, command.services, key=key)
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import uuid4
+from os import urandom
 
 from anyio import TASK_STATUS_IGNORED, current_time, sleep
 from anyio.abc import TaskStatus
@@ -58,7 +58,7 @@ class Client:
         *,
         schemas: Schemas | None = None,
         now: Callable[[], datetime] = _now,
-        new_id: Callable[[], str] = lambda: uuid4().hex,
+        new_id: Callable[[], str] = lambda: urandom(16).hex(),
     ) -> None:
         self.bus = bus
         self._settings = settings
@@ -77,14 +77,12 @@ class Client:
     ) -> Event:
         """A new event, not yet published. A mapping needs `topic`."""
         data = dict(payload) if isinstance(payload, Mapping) else payload.model_dump(mode="json")
-        return Event.model_construct(
-            specversion="1.0",
+        return Event(
             id=id or self._new_id(),
             source=self._settings.source,
             type=topic if isinstance(payload, Mapping) else topic or payload.type,
             subject=subject,
             time=self._now(),
-            datacontenttype="application/json",
             data=data,
             traceparent=traceparent,
         )

@@ -5,32 +5,27 @@ until the tries are used up; then it is a dead letter. A message seen twice (a p
 an ack got lost) is handled once, as far as this consumer remembers.
 """
 
+import asyncio
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Self
-from zlib import crc32
 
-from anyio import (
-    TASK_STATUS_IGNORED,
-    Semaphore,
-    create_memory_object_stream,
-    create_task_group,
-    sleep,
-)
-from anyio.abc import TaskGroup, TaskStatus
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from anyio import TASK_STATUS_IGNORED, create_task_group, sleep
+from anyio.abc import TaskStatus
 
+from intertie.bus.lanes import Lanes
 from intertie.bus.outcome import Reject, Retry
 from intertie.bus.port import Bus, Delivery, Message, Subscription
-from intertie.errors import BusUnavailableError
+from intertie.errors import BusError, BusUnavailableError
 
 log = logging.getLogger(__name__)
 
 _REMEMBERED = 10_000
 _REASON = 2_000
 _RECONNECT_S = (0.05, 5.0)
+_LONGEST_WAIT_S = 30 * 86400.0
 
 Handle = Callable[[Message], Awaitable[None]]
 
@@ -66,9 +61,11 @@ class Consumer:
         self._handle = handle
         self._policy = policy or Policy()
         self._concurrency = concurrency
-        self._seen: dict[str, None] = {}
+        self._seen: dict[tuple[str, str], None] = {}
         self.connected = False
         """Whether messages come in just now."""
+        self.reason = "not connected yet"
+        """Why not, while they do not."""
 
     async def run(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """Handle messages until cancelled. Raises BusError when the subscription is impossible."""
@@ -79,48 +76,62 @@ class Consumer:
             except* BusUnavailableError as group:
                 self.connected = False
                 started.failures += 1
+                self.reason = str(_first(group))
                 if started.failures == 1:
-                    log.warning("bus lost", extra={"reason": str(_first(group))})
+                    log.warning("bus lost", extra={"reason": self.reason})
             await sleep(_reconnect_s(started.failures))
 
     async def _consume(self, status: TaskStatus[None]) -> None:
         if self._concurrency == 1:
             await self._bus.consume(self._subscription, self._process, task_status=status)
             return
-        lanes = _Lanes(self._concurrency, self._subscription.prefetch, self._process)
-        with lanes:
-            async with create_task_group() as group:
-                lanes.open(group)
-                await self._bus.consume(self._subscription, lanes.take, task_status=status)
+        lanes = Lanes(self._concurrency, self._subscription.prefetch, self._process)
+        async with create_task_group() as group:
+            lanes.open(group)
+            await self._bus.consume(self._subscription, lanes.take, task_status=status)
 
     async def _process(self, delivery: Delivery) -> None:
         try:
             await self._end(delivery)
         except BusUnavailableError as exc:
             log.info("message will come again", extra={"reason": str(exc)})
+        except BusError as exc:
+            # Its lease runs out: one message is no reason to handle none.
+            topic, id = delivery.message.topic, delivery.message.id
+            log.error("message stuck", extra={"topic": topic, "id": id, "reason": str(exc)})
 
     async def _end(self, delivery: Delivery) -> None:
-        id = delivery.message.id
-        if id in self._seen:
+        message = delivery.message
+        if (message.topic, message.id) in self._seen:
             await delivery.ack()
             return
         try:
-            await self._handle(delivery.message)
+            await self._guarded(message)
         except Reject as exc:
-            await delivery.bury(str(exc)[:_REASON])
+            await delivery.bury(_told(exc))
         except Retry as exc:
-            await self._again(delivery, exc.after_s, str(exc))
+            await self._again(delivery, _some_time(exc.after_s), _told(exc))
         except Exception as exc:  # the bus loop: whatever a handler raises is the message's fate
             log.warning(
                 "handler failed",
-                extra={"topic": delivery.message.topic, "id": id, "tries": delivery.tries},
+                extra={"topic": message.topic, "id": message.id, "tries": delivery.tries},
                 exc_info=exc,
             )
-            reason = f"{type(exc).__name__}: {exc}"
+            reason = f"{type(exc).__name__}: {_told(exc)}"
             await self._again(delivery, self._policy.wait_s(delivery.tries), reason)
         else:
-            self._remember(id)
+            self._remember(message)
             await delivery.ack()
+
+    async def _guarded(self, message: Message) -> None:
+        """A handler cancelled from within has failed: unlike one that ends because we end."""
+        try:
+            await self._handle(message)
+        except asyncio.CancelledError as exc:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise RuntimeError("something it waited for was cancelled") from exc
 
     async def _again(self, delivery: Delivery, after_s: float, reason: str) -> None:
         if delivery.tries < self._policy.max_tries:
@@ -132,8 +143,8 @@ class Consumer:
         )
         await delivery.bury(f"{reason} (after {delivery.tries} tries)"[:_REASON])
 
-    def _remember(self, id: str) -> None:
-        self._seen[id] = None
+    def _remember(self, message: Message) -> None:
+        self._seen[message.topic, message.id] = None
         if len(self._seen) > _REMEMBERED:
             del self._seen[next(iter(self._seen))]
 
@@ -154,52 +165,17 @@ class _Started:
             self._first = None
 
 
-class _Lanes:
-    """Handlers side by side; a key has a lane, messages without a key take turns."""
+def _told(exc: Exception) -> str:
+    """What it says, as every broker takes it: an exception may say anything, or fail to."""
+    try:
+        said = str(exc)
+    except Exception as other:  # the bus loop: as above
+        said = f"(says nothing: {type(other).__name__})"
+    return said[:_REASON].encode(errors="backslashreplace").decode()
 
-    def __init__(
-        self, count: int, prefetch: int, process: Callable[[Delivery], Awaitable[None]]
-    ) -> None:
-        self._process = process
-        self._free = Semaphore(max(count, prefetch))
-        self._lanes: list[MemoryObjectSendStream[Delivery]] = []
-        self._count = count
-        self._room = max(count, prefetch)
-        self._turn = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for lane in self._lanes:
-            lane.close()
-
-    def open(self, group: TaskGroup) -> None:
-        """Start them."""
-        for _ in range(self._count):
-            send, receive = create_memory_object_stream[Delivery](self._room)
-            self._lanes.append(send)
-            group.start_soon(self._work, receive)
-
-    async def take(self, delivery: Delivery) -> None:
-        """Give it to its lane; waits while all hands are full."""
-        await self._free.acquire()
-        self._lanes[self._lane(delivery.message.key)].send_nowait(delivery)
-
-    def _lane(self, key: str | None) -> int:
-        if key is not None:
-            return crc32(key.encode()) % self._count
-        self._turn += 1
-        idle = (n % self._count for n in range(self._turn, self._turn + self._count))
-        return min(idle, key=lambda n: self._lanes[n].statistics().current_buffer_used)
-
-    async def _work(self, receive: MemoryObjectReceiveStream[Delivery]) -> None:
-        with receive:
-            async for delivery in receive:
-                try:
-                    await self._process(delivery)
-                finally:
-                    self._free.release()
+def _some_time(after_s: float) -> float:
+    return min(max(after_s, 0.0), _LONGEST_WAIT_S) if not math.isnan(after_s) else 0.0
 
 
 def _reconnect_s(failures: int) -> float:

@@ -182,9 +182,7 @@ async def close(consumer: AIOKafkaConsumer) -> None:
 
 async def open_cluster(link: Link) -> tuple[Cluster, AIOKafkaAdminClient]:
     """Raises BusUnavailableError when nobody answers."""
-    admin = AIOKafkaAdminClient(
-        request_timeout_ms=int(link.timeout_s * 1000), metadata_max_age_ms=30_000, **link.options()
-    )
+    admin = AIOKafkaAdminClient(metadata_max_age_ms=30_000, **link.options())
     try:
         with fail_after(link.timeout_s):
             await admin.start()

@@ -101,8 +101,7 @@ class Intake:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_interval_ms=_NEVER_MS,
-            **self._desk.link.options(),
-            **options,
+            **{**self._desk.link.options(), **options},
         )
 
     async def pump(self, consumer: AIOKafkaConsumer) -> None:

@@ -69,6 +69,9 @@ class Link:
         options: dict[str, Any] = {
             "bootstrap_servers": f"{host}:{port}",
             "client_id": "intertie",
+            # The library gives up first, and tidily: one that is cancelled while it connects
+            # forgets the connection.
+            "request_timeout_ms": int(self.timeout_s * 900),
             "security_protocol": ("SASL_" if sasl else "") + ("SSL" if self.tls else "PLAINTEXT"),
             "ssl_context": self.tls,
         }

@@ -27,7 +27,7 @@ class Listener(Intake):
         partitions = await self._desk.cluster.partitions(self._topics)
         edges = await self._desk.cluster.edges(partitions)
         self._next = {each: after for each, (_, after) in edges.items()}
-        self._consumer = self.consumer(request_timeout_ms=int(self._desk.link.timeout_s * 1000))
+        self._consumer = self.consumer()
         try:
             with self._desk.link.asking("listen"):
                 await self._consumer.start()

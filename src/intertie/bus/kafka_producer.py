@@ -83,7 +83,6 @@ class Producer:
             enable_idempotence=idempotent,
             max_request_size=_MOST_REQUEST,
             max_batch_size=_BATCH,
-            request_timeout_ms=int(self._link.timeout_s * 1000),
             **self._link.options(),
         )
         started = False

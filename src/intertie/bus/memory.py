@@ -96,7 +96,7 @@ class MemoryBus:
         self._now = now
         self._count = count(1)
         self._kept: deque[Message] = deque(maxlen=_KEPT)
-        self._ids: dict[str, None] = {}
+        self._ids: dict[tuple[str, str], None] = {}
         self._groups: dict[tuple[str, str], _Queue] = {}
         self._listeners: list[_Queue] = []
         self._dead: dict[str, dict[str, tuple[DeadLetter, str]]] = {}
@@ -104,9 +104,10 @@ class MemoryBus:
     async def publish(self, message: Message) -> None:
         """See Bus."""
         check_topic(message.topic)
-        if message.id in self._ids:
+        known = (message.topic, message.id)
+        if known in self._ids:
             return
-        self._ids[message.id] = None
+        self._ids[known] = None
         if len(self._ids) > _KEPT:
             del self._ids[next(iter(self._ids))]
         self._kept.append(message)
@@ -124,7 +125,8 @@ class MemoryBus:
         try:
             task_status.started()
             while True:
-                full = len(mine & queue.in_hand.keys()) >= subscription.prefetch
+                mine &= queue.in_hand.keys()
+                full = len(mine) >= subscription.prefetch
                 entry = None if full else queue.take(current_time())
                 if entry is None:
                     await queue.wait()

@@ -1,8 +1,7 @@
 """The bus on Redis or Valkey: Streams with groups, or Pub/Sub where the configuration says so."""
 
 import hashlib
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -21,13 +20,19 @@ from intertie.bus.port import (
 from intertie.bus.redis_group import GroupReader
 from intertie.bus.redis_keys import (
     BURY,
+    COUNT_DEAD,
+    FORGET,
+    INTRODUCE,
     MOVE_DUE,
+    NEW,
     PUBLISH,
+    READ,
     RELEASE,
     RELEASED,
     REPLAY,
     RETRY,
     Keys,
+    lag,
     pack,
     pairs,
     read_entry,
@@ -50,10 +55,15 @@ CAPABILITIES = Capabilities(
 )
 _BLOCK_MS = 5_000
 _ALIVE_MS = 60_000
+_LISTENED = 100
+"""Messages read at once for a subscriber without a group."""
 _PATIENCE_S = 10.0
 _SHAS = {
     script: hashlib.sha1(script.encode()).hexdigest()  # noqa: S324 - how Redis names scripts
-    for script in (PUBLISH, RETRY, BURY, REPLAY, RELEASE, MOVE_DUE)
+    for script in (
+        *(PUBLISH, INTRODUCE, READ, RETRY, BURY, REPLAY),
+        *(RELEASE, MOVE_DUE, COUNT_DEAD, FORGET),
+    )
 }
 
 
@@ -62,27 +72,22 @@ class RedisBus:
 
     capabilities = CAPABILITIES
 
-    def __init__(self, config: QueueConfig, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, config: QueueConfig) -> None:
         self.keys = Keys(config.exchange)
         self._config = config
-        self._clock = clock
         self._wire: Wire | None = None
         self._connecting = Lock()
-        self._known: set[str] = set()
 
     async def publish(self, message: Message) -> None:
         """See Bus."""
+        check_topic(message.topic)
         topic = with_priority(message)
-        if topic not in self._known:
-            check_topic(message.topic)
-            await self._introduce(topic)
         key = "" if message.key is None else f"={message.key}"
-        oldest = int((self._clock() - self._config.retention) * 1000)
-        await self.run(
-            PUBLISH,
-            [self.keys.published(message.id), self.keys.stream(topic)],
-            [message.id, message.body, key, max(oldest, 0)],
-        )
+        kept_ms = int(self._config.retention * 1000)
+        keys = [self.keys.published(message), self.keys.stream(topic), self.keys.topics]
+        args: list[Word] = [message.id, message.body, key, kept_ms, topic]
+        while await self.run(PUBLISH, keys, args) == NEW:
+            await self._introduce(topic)
 
     async def consume(
         self, subscription: Subscription, take: Take, *, task_status: TaskStatus[None]
@@ -126,7 +131,7 @@ class RedisBus:
         """See Bus."""
         topics = await self.topics()
         ids = sorted(id.decode() for id in await self.call("SMEMBERS", self.keys.groups))
-        return [await self._group_status(id, topics) for id in ids]
+        return [await self._group_status(id, topics, ids) for id in ids]
 
     async def call(self, *words: Word) -> Reply:
         """One command over the shared connection."""
@@ -150,7 +155,6 @@ class RedisBus:
         async with self._connecting:
             if self._wire is None or self._wire.lost is not None:
                 self._wire = await Wire.open(self._config, patience_s=_PATIENCE_S)
-                self._known.clear()
             return self._wire
 
     async def waiting_wire(self) -> Wire:
@@ -172,7 +176,7 @@ class RedisBus:
         A group registers before it looks for topics, and we tell of the topic before we look for
         groups: whichever comes second sees the other.
         """
-        if await self.call("SADD", self.keys.topics, topic):
+        if await self.run(INTRODUCE, [self.keys.topics, self.keys.announcements], [topic]):
             for id in await self.call("SMEMBERS", self.keys.groups):
                 group = id.decode()
                 pattern = group.partition("|")[2]
@@ -180,10 +184,6 @@ class RedisBus:
                     await self.ensure_group(self.keys.stream(topic), group, "0")
                     # Wakes one member, who then looks for topics.
                     await self.call("XADD", self.keys.lane(group), "*", "wake", "")
-            await self.call(
-                "XADD", self.keys.announcements, "MAXLEN", "~", 1000, "*", "topic", topic
-            )
-        self._known.add(topic)
 
     async def ensure_group(self, stream: str, group: str, start: str) -> None:
         """Where it is there already, it keeps its place."""
@@ -203,7 +203,8 @@ class RedisBus:
                 places[self.keys.stream(topic)] = await self._end_of(self.keys.stream(topic))
             task_status.started()
             while True:
-                words: list[Word] = ["XREAD", "COUNT", 100, "BLOCK", _BLOCK_MS, "STREAMS"]
+                count = max(1, _LISTENED // len(places))
+                words: list[Word] = ["XREAD", "COUNT", count, "BLOCK", _BLOCK_MS, "STREAMS"]
                 for stream, entries in await wire.call(*words, *places, *places.values()) or ():
                     name = stream.decode()
                     places[name] = entries[-1][0]
@@ -233,24 +234,24 @@ class RedisBus:
             return None  # not the form of an id
         return found[0] if found else None
 
-    async def _group_status(self, id: str, topics: set[str]) -> GroupStatus:
+    async def _group_status(self, id: str, topics: set[str], ids: Sequence[str]) -> GroupStatus:
         group, _, pattern = id.partition("|")
-        lag: int | None = 0
+        behind: int | None = 0
         pending = await self.call("ZCARD", self.keys.delayed(id))
         for topic in wanted(pattern, topics):
             found = await self._of_group(self.keys.stream(topic), id)
-            more = found.get("lag", 0)
-            lag = None if lag is None or more is None else lag + more
+            more = lag(found)
+            behind = None if behind is None or more is None else behind + more
             pending += found.get("pending", 0)
         lane = await self._of_group(self.keys.lane(id), id)
         pending += lane.get("pending", 0) + (lane.get("lag") or 0)
         return GroupStatus(
             group,
             pattern,
-            lag=lag,
+            lag=behind,
             pending=pending,
             consumers=await self._consumers(id),
-            dead=await self._dead_of(group, self.keys.lane(id)),
+            dead=await self._dead_of(group, id, ids),
         )
 
     async def _of_group(self, stream: str, group: str) -> dict[str, Reply]:
@@ -271,12 +272,14 @@ class RedisBus:
             1 for each in found if each["name"].decode() != RELEASED and each["idle"] < _ALIVE_MS
         )
 
-    async def _dead_of(self, group: str, lane: str) -> int:
-        count = await self.call("XLEN", self.keys.dead(group))
-        if not count:
-            return 0
-        letters = await self.call("XRANGE", self.keys.dead(group), "-", "+")
-        return sum(1 for _, fields in letters if pairs(fields)["lane"].decode() == lane)
+    async def _dead_of(self, group: str, id: str, ids: Sequence[str]) -> int:
+        """Counted there: they may be many, and large."""
+        dead = self.keys.dead(group)
+        alone = sum(1 for each in ids if each.partition("|")[0] == group) == 1
+        found = (
+            self.call("XLEN", dead) if alone else self.run(COUNT_DEAD, [dead], [self.keys.lane(id)])
+        )
+        return int(await found)
 
 
 class Listened:

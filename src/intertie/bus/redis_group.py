@@ -9,14 +9,17 @@ from uuid import uuid4
 from anyio import CancelScope, Event, create_task_group, move_on_after, sleep
 from anyio.abc import TaskStatus
 
-from intertie.bus.port import Message, Subscription, Take
+from intertie.bus.port import PRIORITIES, Message, Subscription, Take
 from intertie.bus.redis_keys import (
     BURY,
+    FORGET,
     MOVE_DUE,
+    READ,
     RELEASE,
     RELEASED,
     RETRY,
     by_rank,
+    claimed,
     group_id,
     pack,
     rank,
@@ -24,7 +27,7 @@ from intertie.bus.redis_keys import (
     unpack,
     wanted,
 )
-from intertie.bus.redis_wire import Reply, ReplyError, Wire, Word, forget
+from intertie.bus.redis_wire import Reply, Wire, Word, forget
 from intertie.bus.topics import is_literal
 from intertie.errors import BusError, BusUnavailableError
 
@@ -35,6 +38,8 @@ _BLOCK_MS = 5_000
 _LONGEST_LOOK_S = 5.0
 _SHORTEST_LOOK_S = 0.2
 _RELEASE_S = 2.0
+_FORGOTTEN_MS = 3_600_000
+"""A member silent for so long that holds nothing is struck off."""
 _ACKS_AT_ONCE = 100
 
 
@@ -82,6 +87,8 @@ class GroupReader:
         """Dealt with; the acks are not yet sent."""
         self._acks: set[asyncio.Future[Reply]] = set()
         self._delayed = Event()
+        self._turn = 0
+        self._looked = 0
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """See Bus.consume."""
@@ -94,6 +101,11 @@ class GroupReader:
                 group.start_soon(self._look_after)
                 await self._claim()
                 await self._read(wire)
+        except* BusError as exc:
+            if not exc.subgroup(_is_no_group):
+                raise
+            # Somebody emptied the database: begin anew.
+            raise BusUnavailableError("cannot read from the bus: it was emptied") from exc
         finally:
             wire.abort()
             with CancelScope(shield=True), move_on_after(_RELEASE_S):
@@ -155,16 +167,17 @@ class GroupReader:
         topics = wanted(self._pattern, await self._bus.topics())
         if is_literal(self._pattern) and self._pattern not in topics:
             topics.append(self._pattern)
-        for topic in topics:
-            if keys.stream(topic) not in self._streams:
-                await self._bus.ensure_group(keys.stream(topic), self.group, start)
-        self._streams = [keys.stream(topic) for topic in topics]
+        streams, known = [keys.stream(topic) for topic in topics], set(self._streams)
+        for stream in streams:
+            if stream not in known:
+                await self._bus.ensure_group(stream, self.group, start)
+        self._streams = streams
 
     async def _read(self, wire: Wire) -> None:
         while True:
             while self._waiting:
                 await self._some_room()
-                await self._read_more_urgent(wire)
+                await self._read_more_urgent()
                 self._room.left -= 1
                 await self._take(_Delivery(self, self._waiting.popleft()))
             # Nothing is read ahead of room: what is urgent by then would come too late.
@@ -177,40 +190,40 @@ class GroupReader:
             await self._room.grown.wait()
 
     async def _read_some(self, wire: Wire) -> None:
-        """The urgent topics' streams first, one after the other; then wait for any."""
-        ranks = by_rank(self._streams)
-        if len(ranks) > 1:
-            for streams in ([self.lane], *ranks):
-                if await self._read_streams(wire, streams, self._room.left, ()):
-                    return
-        count = self._room.left if len(ranks) == 1 else 1
+        """The urgent topics' streams first, those as urgent in turn; then wait for any."""
+        if len(self._streams) > 1 and await self._read_in_turn():
+            return
+        count = self._room.left if len(self._streams) == 1 else 1
+        words: list[Word] = ["XREADGROUP", "GROUP", self.group, self._me, "COUNT", count]
         streams = [self.lane, *self._streams]
-        await self._read_streams(wire, streams, count, ("BLOCK", _BLOCK_MS))
+        words += ["BLOCK", _BLOCK_MS, "STREAMS", *streams, *(">" for _ in streams)]
+        for stream, entries in await wire.call(*words) or ():
+            await self._keep(stream.decode(), entries)
 
-    async def _read_more_urgent(self, wire: Wire) -> None:
+    async def _read_in_turn(self) -> bool:
+        """No stream starves those behind it: the next time, another one is first."""
+        self._turn += 1
+        streams = [self.lane]
+        for each in by_rank(self._streams):
+            first = self._turn % len(each)
+            streams += each[first:] + each[:first]
+        return await self._read_now(streams, self._room.left)
+
+    async def _read_more_urgent(self) -> None:
         """Put what has become urgent before what waits here already."""
         first = self._waiting[0].stream
         ranks = by_rank(self._streams)
         place = next((n for n, streams in enumerate(ranks) if first in streams), 0)
         if place:
-            urgent = [stream for streams in ranks[:place] for stream in streams]
-            await self._read_streams(wire, urgent, 1, ())
+            await self._read_now([stream for streams in ranks[:place] for stream in streams], 1)
             self._waiting = deque(sorted(self._waiting, key=lambda held: rank(held.stream)))
 
-    async def _read_streams(
-        self, wire: Wire, streams: list[str], count: int, block: tuple[Word, ...]
-    ) -> bool:
-        words: list[Word] = ["XREADGROUP", "GROUP", self.group, self._me, "COUNT", count, *block]
-        try:
-            reply = await wire.call(*words, "STREAMS", *streams, *(">" for _ in streams))
-        except ReplyError as exc:
-            if not str(exc).startswith("NOGROUP"):
-                raise
-            # Somebody emptied the database: begin anew.
-            raise BusUnavailableError(f"cannot read from the bus: {exc}") from exc
-        for stream, entries in reply or ():
+    async def _read_now(self, streams: list[str], count: int) -> bool:
+        """What is there, in the order of the streams, and `count` in all; whether there was any."""
+        found = await self._bus.run(READ, streams, [self.group, self._me, count])
+        for stream, entries in found:
             await self._keep(stream.decode(), entries)
-        return bool(reply)
+        return bool(found)
 
     async def _keep(self, stream: str, entries: Reply) -> None:
         """Take note of entries read; those of the lane hold a packed message, or wake us."""
@@ -237,8 +250,9 @@ class GroupReader:
             await sleep(every_s)
             await self._renew()
             await self._claim()
-            if not is_literal(self._pattern) or len(self._streams) == 1:
+            if not is_literal(self._pattern) or len(self._streams) < len(PRIORITIES):
                 await self._find_streams("0")
+            await self._forget()
 
     async def _renew(self) -> None:
         for stream, entries in self._held_by_stream().items():
@@ -251,8 +265,7 @@ class GroupReader:
             if room <= 0:
                 return
             words: list[Word] = ["XAUTOCLAIM", stream, self.group, self._me, idle_ms, "0-0"]
-            _, entries, *_ = await self._bus.call(*words, "COUNT", room)
-            entries = [each for each in entries if each[1]]
+            entries = claimed(await self._bus.call(*words, "COUNT", room))
             if entries:
                 await self._keep(stream, entries)
                 await self._count_tries(stream, entries)
@@ -264,6 +277,12 @@ class GroupReader:
             held = self._held.get((stream, entry))
             if held is not None:
                 held.tries += times - 1
+
+    async def _forget(self) -> None:
+        """Strike dead members off, one stream a time."""
+        streams = [self.lane, *self._streams]
+        self._looked += 1
+        await forget_dead(self._bus, streams[self._looked % len(streams)], self.group)
 
     async def _move_due(self) -> None:
         keys = [self._bus.keys.delayed(self.group), self.lane]
@@ -295,6 +314,17 @@ class GroupReader:
         for stream, entry in self._held:
             found.setdefault(stream, []).append(entry)
         return found
+
+
+async def forget_dead(
+    bus: "RedisBus", stream: str, group: str, *, idle_ms: int = _FORGOTTEN_MS
+) -> None:
+    """Members come under a new name each time: those killed must not pile up."""
+    await bus.run(FORGET, [stream], [group, idle_ms])
+
+
+def _is_no_group(exc: BaseException) -> bool:
+    return isinstance(exc, BusError) and "NOGROUP" in str(exc)
 
 
 class _Delivery:

@@ -4,7 +4,7 @@
     {exchange}:r:GROUP|PATTERN stream of what comes again to one group
     {exchange}:d:GROUP|PATTERN sorted set of what comes again later, by time
     {exchange}:x:GROUP         stream of a group's dead letters
-    {exchange}:i:ID            this id was published (for minutes)
+    {exchange}:i:TOPIC:ID      this id was published (for minutes)
     {exchange}:topics          set of topics (with !priority), {exchange}:new announces each
     {exchange}:groups          set of GROUP|PATTERN
 
@@ -24,10 +24,55 @@ _PRIORITY: dict[str, Priority] = {each: each for each in PRIORITIES}
 RELEASED = "-"
 """The consumer that holds what a consumer left in hand."""
 
+NEW = b"new"
+"""What PUBLISH answers for a topic that nobody has introduced, or that was forgotten since."""
+
+# When it is old is for the server's clock to say: one publisher's wrong one would take all away.
 PUBLISH = """
-if not redis.call('SET', KEYS[1], '', 'NX', 'EX', 600) then return false end
-return redis.call('XADD', KEYS[2], 'MINID', '~', ARGV[4], '*',
-                  'id', ARGV[1], 'data', ARGV[2], 'key', ARGV[3])
+if redis.call('EXISTS', KEYS[1]) == 1 then return false end
+if redis.call('SISMEMBER', KEYS[3], ARGV[5]) == 0 then return 'new' end
+local oldest = math.max(0, redis.call('TIME')[1] * 1000 - ARGV[4])
+redis.call('XADD', KEYS[2], 'MINID', '~', string.format('%.0f', oldest), '*',
+           'id', ARGV[1], 'data', ARGV[2], 'key', ARGV[3])
+redis.call('SET', KEYS[1], '', 'EX', 600)
+return false
+"""
+INTRODUCE = """
+if redis.call('SADD', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1000, '*', 'topic', ARGV[1])
+return 1
+"""
+READ = """
+local found, left = {}, tonumber(ARGV[3])
+for _, key in ipairs(KEYS) do
+  local got = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', left,
+                         'STREAMS', key, '>')
+  if got then
+    found[#found + 1] = got[1]
+    left = left - #got[1][2]
+    if left <= 0 then break end
+  end
+end
+return found
+"""
+COUNT_DEAD = """
+local count, from = 0, '-'
+while true do
+  local some = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 10)
+  if #some == 0 then return count end
+  for _, each in ipairs(some) do
+    if each[2][6] == ARGV[1] then count = count + 1 end
+  end
+  from = '(' .. some[#some][1]
+end
+"""
+FORGET = """
+for _, each in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  if each[4] == 0 and each[6] >= tonumber(ARGV[2]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], each[2])
+  end
+end
+return false
 """
 RETRY = """
 if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
@@ -115,9 +160,9 @@ class Keys:
         """Dead letters."""
         return f"{{{self.exchange}}}:x:{group}"
 
-    def published(self, id: str) -> str:
-        """Is there when the id was published."""
-        return f"{{{self.exchange}}}:i:{id}"
+    def published(self, message: Message) -> str:
+        """Is there when it was published."""
+        return f"{{{self.exchange}}}:i:{message.topic}:{message.id}"
 
 
 def group_id(subscription: Subscription) -> str:
@@ -185,3 +230,13 @@ def rank(topic: str) -> int:
     """0 is most urgent; of a topic with !priority, or of its stream."""
     priority = topic.partition("!")[2] or "normal"
     return next((n for n, each in enumerate(PRIORITIES) if each == priority), len(PRIORITIES))
+
+
+def claimed(reply: Reply) -> list[Reply]:
+    """The entries of XAUTOCLAIM's answer; Redis 6.2 has nothing in place of those trimmed away."""
+    return [each for each in reply[1] if each is not None and each[1]]
+
+
+def lag(found: dict[str, Reply]) -> int | None:
+    """Of a group's XINFO: Redis 6.2 does not count, and without a group nothing waits."""
+    return found.get("lag") if found else 0

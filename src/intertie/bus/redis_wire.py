@@ -5,6 +5,7 @@ hiredis' work), is why it is here: the common client sends one command at a time
 """
 
 import asyncio
+import re
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -22,7 +23,15 @@ Word = bytes | str | int | float
 
 _TICK_S = 1.0
 # What the server says when it will answer later, or somebody else will.
-_LATER = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "MISCONF", "OOM")
+_LATER = (
+    *("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "MISCONF", "OOM"),
+    *("NOREPLICAS", "UNBLOCKED"),
+)
+_FULL = "ERR max number of clients reached"
+# How Redis 6.2 wraps what a command in a script was told.
+_IN_SCRIPT = re.compile(
+    r"ERR Error running script .*?@user_script: ?\d+: -?(?=[A-Z]{2,} )", re.DOTALL
+)
 
 
 class ReplyError(BusError):
@@ -38,6 +47,7 @@ class Wire(asyncio.Protocol):
         self._reader = hiredis.Reader(replyError=_error)
         self._waiting: deque[asyncio.Future[Reply]] = deque()
         self._unsent: list[bytes] = []
+        self._paused = False
         self._writable = asyncio.Event()
         self._writable.set()
         self._closed = asyncio.Event()
@@ -102,11 +112,14 @@ class Wire(asyncio.Protocol):
     def pause(self) -> None:
         """Take no more from the server for now."""
         if self._transport is not None and not self._transport.is_closing():
+            self._paused = True
             self._transport.pause_reading()
 
     def resume(self) -> None:
         """Go on after `pause`."""
-        if self._transport is not None and not self._transport.is_closing():
+        if self._paused and self._transport is not None and not self._transport.is_closing():
+            self._paused = False
+            self._heard = self._loop.time()
             self._transport.resume_reading()
 
     def abort(self) -> None:
@@ -173,7 +186,9 @@ class Wire(asyncio.Protocol):
         self._unsent.clear()
 
     def _tick(self) -> None:
-        """Give a silent server up."""
+        """Give a silent server up: one that is listened to."""
+        if self._paused:
+            self._heard = self._loop.time()
         if self._waiting and self._loop.time() - self._heard > self._patience_s:
             self._lose(f"no answer within {self._patience_s:g} s")
             self.abort()
@@ -213,7 +228,8 @@ def forget(future: asyncio.Future[Reply]) -> None:
 
 
 def _error(text: str) -> BusError:
-    if text.partition(" ")[0] in _LATER:
+    text = _IN_SCRIPT.sub("", text)
+    if text.partition(" ")[0] in _LATER or text == _FULL:
         return BusUnavailableError(f"cannot use the bus now: {text}")
     return ReplyError(text)
 

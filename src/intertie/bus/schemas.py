@@ -37,9 +37,12 @@ class Schemas:
     def check(self, topic: str, data: object) -> None:
         """Raises BusError that tells each place where `data` is not as the topic's schema says."""
         validator = self._validators.get(topic)
-        if validator is None or validator.is_valid(data):
-            return
-        errors = list(validator.iter_errors(data))
+        try:
+            if validator is None or validator.is_valid(data):
+                return
+            errors = list(validator.iter_errors(data))
+        except ValueError as exc:
+            raise BusError(f"is no JSON: {_first_line(exc)}") from exc
         told = "; ".join(
             f"{_place(error)}: {_first_line(error.message)}" for error in errors[:_SHOWN]
         )

@@ -18,7 +18,16 @@ _SCHEMES = {
     QueueType.MEMORY: "memory",
 }
 _TLS = {"rediss": "redis", "amqps": "amqp", "kafkas": "kafka", "tls": "nats"}
-_PLAIN = ("exchange", "mode", "max_tries", "ca_file")
+_PLAIN = (
+    "exchange",
+    "mode",
+    "max_tries",
+    "ca_file",
+    "connect_timeout",
+    "publish_timeout",
+    "retention",
+    "max_size",
+)
 
 
 def to_url(config: QueueConfig) -> str:

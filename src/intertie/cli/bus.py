@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -71,7 +72,7 @@ def tail(target: Target, topic: str, count: int | None, as_json: bool) -> None:
             if as_json:
                 render.json_line(item)
             else:
-                render.event(item)
+                render.event(_plain_event(item))
             if number == count:
                 return
 
@@ -124,7 +125,7 @@ def list_letters(target: Target, group: str | None, limit: int, as_json: bool) -
             found["topic"],
             str(found["tries"]),
             found["at"][:19],
-            found["reason"].partition("\n")[0],
+            _plain(found["reason"].partition("\n")[0]),
         ]
         for found in answer
     ]
@@ -168,15 +169,39 @@ def _each(target: Target, group: str, ids: tuple[str, ...], *, every: bool, verb
     if bool(ids) == every:
         raise click.UsageError("name dead letters by their ids, or all of them with --all")
     with Client.connect(target.folder) as client:
-        chosen = [each["id"] for each in _letters(client, group)] if every else ids
-        for id in chosen:
+        count = 0
+        for id in _every(client, group) if every else ids:
+            count += 1
             if verb == "replayed":
                 client.post(f"/api/bus/dead-letters/{group}/{id}/replay")
             else:
                 client.delete(f"/api/bus/dead-letters/{group}/{id}")
-    click.echo(f"{verb} {len(chosen)}")
+    click.echo(f"{verb} {count}")
+
+
+def _every(client: Client, group: str) -> Iterator[str]:
+    """As many as there are now: one that is buried anew meanwhile is not one of them."""
+    left = sum(each["dead"] for each in client.get("/api/bus/groups") if each["group"] == group)
+    while found := _letters(client, group):
+        yield from [each["id"] for each in found]
+        left -= len(found)
+        if left <= 0:
+            return
 
 
 def _letters(client: Client, group: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = client.get("/api/bus/dead-letters", group=group, limit=1000)
     return found
+
+
+def _plain(text: str) -> str:
+    """Whoever may publish must not be able to steer the reader's terminal."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def _plain_event(item: Mapping[str, Any]) -> dict[str, Any]:
+    data = {
+        _plain(name): _plain(value) if isinstance(value, str) else value
+        for name, value in item["data"].items()
+    }
+    return {**item, "subject": _plain(item["subject"]), "data": data}

@@ -1,6 +1,5 @@
 """Look at the bus and speak on it."""
 
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Protocol
 
 from anyio import create_memory_object_stream, create_task_group
 from anyio.abc import TaskStatus
+from pydantic_core import from_json
 
 from intertie.bus.client import Client
 from intertie.bus.port import Capabilities, DeadLetter, GroupStatus, Priority, Subscription
@@ -174,6 +174,8 @@ class BusControl:
 def readable(body: bytes) -> object:
     """A message's body for a person: its JSON, or what text there is in it."""
     try:
-        return json.loads(body)
+        found: object = from_json(body, allow_inf_nan=False)
     except ValueError:
         return body.decode(errors="backslashreplace")
+    else:
+        return found

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 COLLECTION = "bus-commands"
 _ACTOR = Actor("bus", may_read=True, may_write=True)
 _MOST_SERVICES = 1_000
+_LONGEST_NAME = 100
+_LONGEST_ERROR = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,17 @@ class Commands:
     records: Records
     hub: EventHub
     now: Callable[[], datetime]
+    suite: str = ""
+    """Several may be on one bus, and each answers for itself."""
+    spared: Collection[str] = ()
+    """Services that `all` does not mean: the bus, without which nobody could say `start` again."""
+    begun: dict[str, str] = field(default_factory=dict)
+    """Changes by command: one that is sent again finds the change that was begun for it."""
     doing: dict[str, Bell] = field(default_factory=dict)
 
     async def run(self, verb: str, names: Sequence[str], *, key: str) -> ControlAnswered:
         """Do it unless a command with this key was done; its one answer, which is an event too."""
-        id = hashlib.sha256(key.encode()).hexdigest()[:32]
+        id = hashlib.sha256(f"{self.suite}/{key}".encode()).hexdigest()[:32]
         while (doing := self.doing.get(id)) is not None:
             await doing.wait()
         self.doing[id] = Bell()
@@ -54,21 +62,23 @@ class Commands:
         error: str | None = None
         status = "refused"
         try:
-            change = await self._begin(verb, names)
+            change = self.begun.get(id) or await self._begin(verb, names)
+            self.begun[id] = change
             final = await self.changes.wait(change)
             status = "done" if final.status == "done" else "failed"
             error = final.error
         except IntertieError as exc:
             error = str(exc)
+        self.begun.pop(id, None)
         answer = ControlAnswered.model_validate(
             {
                 "command": verb,
                 "idempotency_key": key,
                 "status": status,
-                "services": tuple(names),
+                "services": tuple(name[:_LONGEST_NAME] for name in names[:_MOST_SERVICES]),
                 "change": change,
                 "took_s": (self.now() - began).total_seconds(),
-                "error": error,
+                "error": error and error[:_LONGEST_ERROR],
             }
         )
         try:
@@ -80,7 +90,8 @@ class Commands:
     async def _begin(self, verb: str, names: Sequence[str]) -> str:
         if len(names) > _MOST_SERVICES:
             raise IntertieError(f"cannot {verb} more than {_MOST_SERVICES} services at once")
-        chosen = list(names) or [each.name for each in self.services.list()]
+        every = [each.name for each in self.services.list()]
+        chosen = list(names) or [name for name in every if name not in self.spared]
         act = {
             "start": self.services.start,
             "stop": self.services.stop,

@@ -75,7 +75,7 @@ class BusEngine:
                 "bind 127.0.0.1",
                 f"port {port}",
                 f"requirepass {self._password()}",
-                f"dir {self._folder}",
+                "dir .",  # where it is started: a path may hold what would have to be quoted
                 "appendonly yes",
                 "appendfsync always",
                 'save ""',

@@ -4,16 +4,20 @@ A killed daemon loses none: a write is with the kernel when `append` returns. On
 whole machine may take the last moments, as the disk is not waited for.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from anyio import CapacityLimiter, to_thread
 from anyio import Event as Bell
+from pydantic import ValidationError
 
 from intertie.errors import StoreError
 from intertie.event import Event
+
+log = logging.getLogger(__name__)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
@@ -33,6 +37,7 @@ class Journal:
         self._connection = connection
         self._one_at_a_time = CapacityLimiter(1)
         self._bell = Bell()
+        self._passed = Bell()
         self._appended = 0
 
     @classmethod
@@ -44,7 +49,8 @@ class Journal:
                 path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
             )
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = OFF")
+            # Waits for the disk now and then, at checkpoints: without, a crash could garble it all.
+            connection.execute("PRAGMA synchronous = NORMAL")
             connection.executescript(_SCHEMA)
         except sqlite3.Error as exc:
             raise StoreError(f"cannot open the journal of events {path}: {exc}") from exc
@@ -54,36 +60,44 @@ class Journal:
             connection.close()
 
     def append(self, event: Event) -> bool:
-        """Keep it; False when an event with this id is there already."""
+        """Keep it; False when an event with this id is there already. Raises StoreError."""
         try:
             cursor = self._connection.execute(
                 "INSERT OR IGNORE INTO events (id, body) VALUES (?, ?)",
                 (event.id, event.model_dump_json()),
             )
-        except sqlite3.Error as exc:
+        except (sqlite3.Error, ValueError) as exc:
             raise StoreError(f"cannot keep an event: {exc}") from exc
         if cursor.rowcount == 0:
             return False
         self._appended += 1
         if self._appended % _TRIM_EVERY == 0:
-            self._trim()
+            with suppress(sqlite3.Error):  # the event is kept; the next time may do
+                self._trim()
         self._bell.set()
         return True
 
     def latest(self, count: int) -> Sequence[Event]:
         """The last ones, oldest first."""
-        rows = self._connection.execute(
-            "SELECT body FROM events ORDER BY seq DESC LIMIT ?", (count,)
-        ).fetchall()
-        return [Event.model_validate_json(body) for (body,) in reversed(rows)]
+        with _readable():
+            rows = self._connection.execute(
+                "SELECT seq, body FROM events ORDER BY seq DESC LIMIT ?", (count,)
+            ).fetchall()
+        return [event for _, event in _events(rows[::-1])]
 
     def begin_reader(self, reader: str) -> None:
         """A reader new to the journal begins with what comes from now on."""
-        self._connection.execute(
-            "INSERT OR IGNORE INTO passed_on (reader, seq)"
-            " VALUES (?, (SELECT coalesce(max(seq), 0) FROM events))",
-            (reader,),
-        )
+        with _readable():
+            self._connection.execute(
+                "INSERT OR IGNORE INTO passed_on (reader, seq)"
+                " VALUES (?, (SELECT coalesce(max(seq), 0) FROM events))",
+                (reader,),
+            )
+
+    def forget_reader(self, reader: str) -> None:
+        """It comes no more: nothing is kept for it."""
+        with _readable():
+            self._connection.execute("DELETE FROM passed_on WHERE reader = ?", (reader,))
 
     async def unread(self, reader: str, limit: int) -> Sequence[tuple[int, Event]]:
         """The oldest events this reader has not passed on; waits until there is one."""
@@ -92,27 +106,41 @@ class Journal:
             rows = await to_thread.run_sync(
                 self._unread, reader, limit, limiter=self._one_at_a_time
             )
+            if found := _events(rows):
+                return found
             if rows:
-                return [(seq, Event.model_validate_json(body)) for seq, body in rows]
-            await bell.wait()
+                await self.pass_on(reader, rows[-1][0])
+            else:
+                await bell.wait()
 
     async def pass_on(self, reader: str, seq: int) -> None:
         """Everything up to `seq` has been passed on."""
         await to_thread.run_sync(self._pass_on, reader, seq, limiter=self._one_at_a_time)
+        self._passed.set()
+
+    async def caught_up(self, reader: str) -> None:
+        """Return once the reader has passed everything on."""
+        while True:
+            self._passed = bell = Bell()
+            if not await to_thread.run_sync(self._unread, reader, 1, limiter=self._one_at_a_time):
+                return
+            await bell.wait()
 
     def _unread(self, reader: str, limit: int) -> list[tuple[int, str]]:
-        return self._connection.execute(
-            "SELECT seq, body FROM events WHERE seq >"
-            " coalesce((SELECT seq FROM passed_on WHERE reader = ?), 0) ORDER BY seq LIMIT ?",
-            (reader, limit),
-        ).fetchall()
+        with _readable():
+            return self._connection.execute(
+                "SELECT seq, body FROM events WHERE seq >"
+                " coalesce((SELECT seq FROM passed_on WHERE reader = ?), 0) ORDER BY seq LIMIT ?",
+                (reader, limit),
+            ).fetchall()
 
     def _pass_on(self, reader: str, seq: int) -> None:
-        self._connection.execute(
-            "INSERT INTO passed_on (reader, seq) VALUES (?, ?)"
-            " ON CONFLICT (reader) DO UPDATE SET seq = excluded.seq",
-            (reader, seq),
-        )
+        with _readable():
+            self._connection.execute(
+                "INSERT INTO passed_on (reader, seq) VALUES (?, ?)"
+                " ON CONFLICT (reader) DO UPDATE SET seq = excluded.seq",
+                (reader, seq),
+            )
 
     def _trim(self) -> None:
         """Keep the newest, and whatever a reader has not passed on, up to ten times as many."""
@@ -123,3 +151,22 @@ class Journal:
             " (SELECT max(seq) FROM events) - ?)",
             (_KEPT, 10 * _KEPT),
         )
+
+
+def _events(rows: Sequence[tuple[int, str]]) -> Sequence[tuple[int, Event]]:
+    """Those that are events: what another program left there must not hold all others up."""
+    found: list[tuple[int, Event]] = []
+    for seq, body in rows:
+        try:
+            found.append((seq, Event.model_validate_json(body)))
+        except ValidationError:
+            log.error("entry of the journal passed over", extra={"seq": seq})
+    return found
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise StoreError(f"cannot read the journal of events: {exc}") from exc

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
@@ -29,6 +30,8 @@ class Opened:
     def __init__(self, opening: AbstractAsyncContextManager[ASGIApp]) -> None:
         self._opening = opening
         self._app: ASGIApp | None = None
+        self.failed = False
+        """Whether what goes on beside the application came to an end of its own."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
@@ -42,15 +45,26 @@ class Opened:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            self._app = await self._opening.__aenter__()
+            async with self._opening as self._app:
+                await send({"type": "lifespan.startup.complete"})
+                await self._until_told(receive)
         except IntertieError as exc:
+            if self.failed:
+                raise
             log.error("cannot run", extra={"error": str(exc)})
             await send({"type": "lifespan.startup.failed", "message": ""})
             return
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self._opening.__aexit__(None, None, None)
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _until_told(self, receive: Receive) -> None:
+        """A server goes on when its lifespan fails: it must not, with half of the service dead."""
+        self.failed = True
+        try:
+            await receive()
+            self.failed = False
+        finally:
+            if self.failed:
+                signal.raise_signal(signal.SIGTERM)
 
 
 def start(name: str, open_app: Open, *, own_pages: Collection[str] = ()) -> None:
@@ -61,7 +75,10 @@ def start(name: str, open_app: Open, *, own_pages: Collection[str] = ()) -> None
         service = Service(name, environ={**environ, "PORT": str(settings.port)})
     except IntertieError as exc:
         _cannot(name, exc)
-    service.run(service.wrap(Opened(open_app(settings, service)), own_pages=own_pages))
+    opened = Opened(open_app(settings, service))
+    service.run(service.wrap(opened, own_pages=own_pages))
+    if opened.failed:
+        sys.exit(EXIT_FAILED)
 
 
 def _cannot(name: str, exc: IntertieError) -> NoReturn:

@@ -4,8 +4,9 @@ from contextlib import asynccontextmanager
 import pytest
 from anyio import create_task_group, fail_after
 
-from intertie.errors import BusError, BusUnavailableError
+from intertie.errors import BusError, BusUnavailableError, StoreError
 from intertie.event import Event
+from intertie.store import Records
 from intertie_media.messages import AssetEvent, Kind
 from intertie_media.pipeline.announce import OUTBOX, Announcer
 from intertie_media.pipeline.event import Hub
@@ -146,3 +147,38 @@ async def test_without_a_bus_only_listeners_here_hear(storage: Storage) -> None:
         assert (await heard.receive()).kind == "asset.processed"
 
     assert await waiting(storage) == 0
+
+
+async def test_all_that_was_left_is_sent(storage: Storage) -> None:
+    """However long the bus was away; what cannot be read holds nothing up."""
+    document = {"kind": "asset.processed", "event": EVENT.model_dump(mode="json")}
+    await storage.records.put(OUTBOX, "odd", {"kind": "nosuch"}, expect=0)
+    for n in range(1_100):
+        await storage.records.put(OUTBOX, f"left-{n}", document, expect=0)
+    bus = Bus()
+    async with running(announcer(storage, bus)):
+        await eventually(lambda: len(bus.sent) == 1_100, 30)
+
+    assert [id for _, id in bus.sent] == [f"left-{n}" for n in range(1_100)]
+
+
+async def test_a_store_that_fails_ends_no_announcer(storage: Storage) -> None:
+    """What was sent may be sent once more, by the next run."""
+
+    class Failing:
+        def __init__(self, records: Records) -> None:
+            self._records = records
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._records, name)
+
+        async def delete(self, collection: str, id: str) -> bool:
+            raise StoreError("the disk is full")
+
+    bus = Bus()
+    records: Records = Failing(storage.records)  # type: ignore[assignment]
+    one = Announcer(Hub(), records, send=bus.send, new_id=Ids())
+    async with running(one):
+        await one.publish("asset.processed", EVENT)
+        await one.publish("asset.processed", EVENT)
+        await eventually(lambda: len(bus.sent) == 2)

@@ -12,10 +12,11 @@ from typing import Protocol
 
 from anyio import Event as Bell
 from anyio import sleep
+from pydantic import ValidationError
 
-from intertie.errors import BusError, BusUnavailableError
+from intertie.errors import BusError, BusUnavailableError, StoreError
 from intertie.service import Event
-from intertie.store import Records
+from intertie.store import Page, Record, Records
 from intertie_media.messages import KINDS, AssetEvent, Kind
 from intertie_media.pipeline.event import Hub
 
@@ -27,7 +28,7 @@ _KINDS: dict[str, Kind] = {kind: kind for kind in KINDS}
 _PASSING: Kind = "asset.progress"
 _MOST_WAITING = 1_000
 _REMEMBERED = 1_000
-_AT_START = 1_000
+_AT_ONCE = 1_000
 _PAUSE_S = 1.0
 
 
@@ -83,16 +84,34 @@ class Announcer:
         """Send what waits until cancelled; first what an earlier run left."""
         if self._send is None:
             return
-        left = await self._records.find(OUTBOX, newest_first=False, limit=_AT_START)
-        earlier = [record for record in left.items if record.id not in self._ours]
-        for record in reversed(earlier):
-            event = AssetEvent.model_validate(record.document["event"])
-            self._waiting.appendleft(_Waiting(record.id, record.document["kind"], event))
+        self._waiting.extendleft(reversed(await self._left()))
         while True:
             while self._waiting:
                 await self._tell(self._waiting.popleft(), self._send)
             self._bell = Bell()
             await self._bell.wait()
+
+    async def _left(self) -> list[_Waiting]:
+        """What an earlier run stored and did not send."""
+        found: list[_Waiting] = []
+        offset = 0
+        while page := (await self._page(offset)).items:
+            offset += len(page)
+            found += [each for record in page if (each := self._stored(record)) is not None]
+        return found
+
+    async def _page(self, offset: int) -> Page:
+        return await self._records.find(OUTBOX, newest_first=False, limit=_AT_ONCE, offset=offset)
+
+    def _stored(self, record: Record) -> _Waiting | None:
+        if record.id in self._ours:
+            return None
+        try:
+            event = AssetEvent.model_validate(record.document["event"])
+            return _Waiting(record.id, _KINDS[record.document["kind"]], event)
+        except (KeyError, ValidationError) as exc:
+            log.error("stored event passed over", extra={"id": record.id, "reason": repr(exc)})
+            return None
 
     async def _tell(self, waiting: _Waiting, send: Send) -> None:
         while True:
@@ -109,7 +128,10 @@ class Announcer:
             else:
                 break
         if waiting.kind != _PASSING:
-            await self._records.delete(OUTBOX, waiting.id)
+            try:
+                await self._records.delete(OUTBOX, waiting.id)
+            except StoreError as exc:  # it is sent once more, under its id, by the next run
+                log.error("sent event is still stored", extra={"reason": str(exc)})
 
     def _remember(self, id: str) -> None:
         self._ours[id] = None

@@ -1,0 +1,1 @@
+"""Intertie's message bus beside the raw client libraries and FastStream, on the same brokers."""
