@@ -171,7 +171,7 @@ async def test_live_scaling_leaves_those_there_alone(tmp_path: Path) -> None:
 
 async def test_a_reload_signals_every_replica(tmp_path: Path) -> None:
     """And restarts none."""
-    script = "trap 'echo again' HUP; echo up; while true; do sleep 0.01; done"
+    script = "trap 'echo again' HUP; echo up; while true; do sleep 1000 & wait $!; done"
     async with staged(tmp_path) as stage:
         await stage.run(api=shell(script, replicas=2, ready_log_line="up"))
         pids = [stage.pid("api", index) for index in range(2)]
