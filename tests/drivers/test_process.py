@@ -73,7 +73,7 @@ async def test_the_end_of_a_process_is_known(tmp_path: Path, script: str, end: E
 
 async def test_an_obedient_process_ends_by_itself(tmp_path: Path) -> None:
     """It gets the stop signal and may finish; nothing is killed."""
-    script = "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.01; done"
+    script = "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 1000 & wait $!; done"
     async with driving(tmp_path) as driver:
         instance = await driver.start(launch(tmp_path, script))
         await wrote(tmp_path / "out")
@@ -102,8 +102,10 @@ async def test_a_suspended_process_can_be_stopped(tmp_path: Path) -> None:
 
 async def test_the_whole_group_gets_the_grace_period(tmp_path: Path) -> None:
     """A child that still cleans up is not killed because its parent was quicker."""
-    child = "trap 'sleep 0.1; echo cleaned; exit' TERM; echo up; while :; do sleep 0.01; done"
-    script = f"({child}) & trap 'exit 0' TERM; while :; do sleep 0.01; done"
+    child = (
+        "trap 'sleep 0.1; echo cleaned; exit' TERM; echo up; while :; do sleep 1000 & wait $!; done"
+    )
+    script = f"({child}) & trap 'exit 0' TERM; while :; do sleep 1000 & wait $!; done"
     async with driving(tmp_path) as driver:
         instance = await driver.start(launch(tmp_path, script))
         await wrote(tmp_path / "out")

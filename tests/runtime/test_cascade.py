@@ -115,7 +115,7 @@ async def test_a_dependent_on_hold_is_down_while_its_dependency_is(tmp_path: Pat
 
 async def test_a_dependent_reloads_when_its_dependency_comes_back(tmp_path: Path) -> None:
     """It gets its signal and keeps its process."""
-    script = "trap 'echo reloaded' USR1; echo up; while true; do sleep 0.01; done"
+    script = "trap 'echo reloaded' USR1; echo up; while true; do sleep 1000 & wait $!; done"
     async with cascading(tmp_path) as (stage, _):
         await stage.run(
             db=service(),

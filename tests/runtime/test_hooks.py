@@ -99,7 +99,7 @@ async def test_a_stop_command_ends_the_service_instead_of_the_signal(tmp_path: P
     script = (
         f"trap 'echo signal >> {file}; exit' TERM;"
         f" trap 'echo asked >> {file}; exit' USR1; echo $$ > {tmp_path}/pid; echo up;"
-        " while true; do sleep 0.01; done"
+        " while true; do sleep 1000 & wait $!; done"
     )
     ask = ["/bin/sh", "-c", f"kill -USR1 $(cat {tmp_path}/pid)"]
     async with staged(tmp_path) as stage:

@@ -140,7 +140,7 @@ async def test_a_start_during_a_stop_waits_for_its_end(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     stubborn = shell(
         f"trap 'until test -e {gate}; do sleep 0.01; done; exit' TERM; "
-        "echo up; while :; do sleep 0.01; done"
+        "echo up; while :; do sleep 1000 & wait $!; done"
     )
     async with staged(tmp_path) as stage:
         await stage.run(api=stubborn)
