@@ -100,6 +100,21 @@ async def test_a_suspended_process_can_be_stopped(tmp_path: Path) -> None:
         assert await instance.stop() == Exit(None, signal.SIGTERM)
 
 
+async def test_a_service_hears_what_we_were_started_to_ignore(tmp_path: Path) -> None:
+    """As behind `nohup`, or `&` in a script: else a stop signal of its own would do nothing."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        async with driving(tmp_path) as driver:
+            script = "trap 'exit 3' INT; echo up; sleep 1000 & wait $!"
+            instance = await driver.start(launch(tmp_path, script))
+            await wrote(tmp_path / "out")
+            os.kill(instance.identity.pid, signal.SIGINT)
+
+            assert await instance.wait() == Exit(3, None)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 async def test_the_whole_group_gets_the_grace_period(tmp_path: Path) -> None:
     """A child that still cleans up is not killed because its parent was quicker."""
     child = (

@@ -33,6 +33,20 @@ _ROUNDS = 100
 _UNKILLABLE_S = 5.0
 
 
+_HEARD = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def _be_deaf_alone() -> None:
+    """Let services hear the signals that we were started to ignore, by `nohup` or behind `&`.
+
+    A program keeps what its starter ignores, and gets the default for what its starter handles.
+    """
+    for number in _HEARD:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            with suppress(ValueError):  # not in the main thread: it stays as it is
+                signal.signal(number, lambda *_: None)
+
+
 class ProcessDriver:
     """Starts each replica as the leader of a session of its own.
 
@@ -52,6 +66,7 @@ class ProcessDriver:
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Until cancelled, take in orphans below us and reap them when they end."""
         proc.become_subreaper()
+        _be_deaf_alone()
         task_status.started()
         try:
             with open_signal_receiver(signal.SIGCHLD) as signals:
