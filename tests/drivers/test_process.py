@@ -105,7 +105,7 @@ async def test_a_service_hears_what_we_were_started_to_ignore(tmp_path: Path) ->
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         async with driving(tmp_path) as driver:
-            script = "trap 'exit 3' INT; echo up; sleep 1000 & wait $!"
+            script = "trap 'kill $!; exit 3' INT; echo up; sleep 1000 & wait $!"
             instance = await driver.start(launch(tmp_path, script))
             await wrote(tmp_path / "out")
             os.kill(instance.identity.pid, signal.SIGINT)
