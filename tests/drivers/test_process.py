@@ -111,6 +111,7 @@ async def test_a_service_hears_what_we_were_started_to_ignore(tmp_path: Path) ->
             os.kill(instance.identity.pid, signal.SIGINT)
 
             assert await instance.wait() == Exit(3, None)
+            await instance.stop()
     finally:
         signal.signal(signal.SIGINT, before)
 
