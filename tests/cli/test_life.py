@@ -80,8 +80,11 @@ def test_a_service_that_cannot_start_is_named_with_its_last_words(bench: Bench) 
 def test_ctrl_c_stops_the_suite(bench: Bench) -> None:
     """An attached `up` ends with everything when interrupted."""
     bench.write(SUITE)
+    # What a terminal does: behind `&` in a script the tests themselves, and it, ignore the signal.
+    heard = "import signal, os, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    heard += " os.execv(sys.executable, [sys.executable, '-m', 'intertie', 'up'])"
     attached = subprocess.Popen(
-        [sys.executable, "-m", "intertie", "up"],
+        [sys.executable, "-c", heard],
         cwd=bench.folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
