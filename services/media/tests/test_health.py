@@ -1,19 +1,17 @@
 from pathlib import Path
 
-import httpx
 import pytest
 
 from intertie.errors import IntertieError
 from intertie_media.health import (
     Verdict,
     _disk,
-    peer_check,
     program_check,
     storage_checks,
     worst,
 )
 from intertie_media.storage import Storage
-from services.media.tests.kit import free_port, settings
+from services.media.tests.kit import settings
 
 pytestmark = pytest.mark.anyio
 
@@ -47,15 +45,6 @@ async def test_a_full_disk_is_told_with_what_is_left(storage: Storage, tmp_path:
     assert (checks["disk"].critical, checks["disk-reserve"].critical) == (True, False)
     with pytest.raises(IntertieError, match="MiB left on the disk"):
         await _disk(tmp_path, 1 << 60)
-
-
-async def test_a_peer_that_is_away_only_degrades() -> None:
-    """It is told which one, and why."""
-    async with httpx.AsyncClient(trust_env=False) as http:
-        check = peer_check(http, f"http://127.0.0.1:{free_port()}")
-        assert not check.critical
-        with pytest.raises(IntertieError, match="cannot reach http"):
-            await check.probe()
 
 
 async def test_a_program_has_to_be_executable(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-DEFAULT_PATHS = ("plugins/",)
 GROUP = "intertie.plugins"
 
 

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import httpx
 from anyio import to_thread
 
 from intertie.errors import IntertieError, NotFoundError
@@ -52,21 +51,6 @@ def storage_checks(storage: Storage, settings: Settings) -> dict[str, Check]:
         "disk": Check(partial(_disk, settings.data, NO_DISK_BYTES)),
         "disk-reserve": Check(partial(_disk, settings.data, LOW_DISK_BYTES), critical=False),
     }
-
-
-def peer_check(client: httpx.AsyncClient, url: str) -> Check:
-    """Whether another service answers; this one works on without it."""
-
-    async def probe() -> None:
-        try:
-            answer = await client.get(f"{url}/health/live")
-        except httpx.HTTPError as exc:
-            why = str(exc) or type(exc).__name__
-            raise IntertieError(f"cannot reach {url}: {why}") from exc
-        if not answer.is_success:
-            raise IntertieError(f"answers {answer.status_code}")
-
-    return Check(probe, critical=False)
 
 
 def program_check(locate: Callable[[], Path]) -> Check:
