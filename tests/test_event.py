@@ -16,11 +16,11 @@ PAYLOADS = [
 
 
 def test_every_payload_has_a_type_of_its_own() -> None:
-    """A reader finds the model by the type; all begin with `suite.`."""
+    """A reader finds the model by the type; all begin with `suite.` or `alert.`."""
     types = [payload.type for payload in PAYLOADS]
 
     assert len(set(types)) == len(types) > 0
-    assert all(type.startswith("suite.") for type in types)
+    assert all(type.startswith(("suite.", "alert.")) for type in types)
 
 
 def test_the_contract_names_are_kept() -> None:

@@ -103,6 +103,127 @@ class GatewayApplied(Payload):
     error: str | None = None
 
 
+class QuotaExceeded(Payload):
+    """A client used up one of its limits; at most once a minute for each of both."""
+
+    type: ClassVar[str] = "suite.quota_exceeded"
+    client: str
+    """`user:ada`, `key:3f9a`; an address where nobody is known."""
+    tenant: str
+    policy: str
+    """Names of the limits that refuse."""
+    code: str
+    route: str
+    """Of the first request that was refused."""
+    count: int
+    """Requests that were refused since the last such event."""
+
+
+class AuthRefused(Payload):
+    """The gateway did not let a client in; at most once a minute for each client and reason."""
+
+    type: ClassVar[str] = "suite.auth_refused"
+    client: str
+    """`user:ada`, `key:3f9a`; an address where nobody is known."""
+    tenant: str
+    policy: str
+    """The rule that refuses: `api_key`, `role:admin`."""
+    code: str
+    """Why, as a word that does not change: `key_expired`, `role_missing`."""
+    route: str
+    """Of the first request that was refused."""
+    count: int
+    """Requests that were refused since the last such event."""
+
+
+class CachePurged(Payload):
+    """Somebody made the gateway's cache forget answers."""
+
+    type: ClassVar[str] = "suite.cache_purged"
+    actor: str
+    scope: Literal["url", "prefix", "tag", "all"]
+    value: str
+    """The URL, prefix or tag; `*` for all."""
+    tenant: str | None
+    """None is every tenant."""
+    answers: int
+    """That were kept."""
+
+
+class AlertFiring(Payload):
+    """Something has become alarming."""
+
+    type: ClassVar[str] = "alert.firing"
+    alert: str
+    """Name of its rule."""
+    severity: str
+    labels: dict[str, str]
+    """What tells it from others of its rule, the two above included."""
+    annotations: dict[str, str]
+    """Texts for people."""
+    value: str
+    """Of the rule's expression; a text, for it may be no number."""
+
+
+class AlertResolved(Payload):
+    """It is not so any more."""
+
+    type: ClassVar[str] = "alert.resolved"
+    alert: str
+    severity: str
+    labels: dict[str, str]
+
+
+class TaskFinished(Payload):
+    """A run of a task is over, or was cut short and is tried again."""
+
+    type: ClassVar[str] = "suite.task_finished"
+    task: str
+    verdict: Literal["success", "failure", "crashed", "skipped", "cancelled"]
+    run: int
+    """Number of the run; it stays the same when it is tried again."""
+    scheduled_at: datetime
+    attempt: int
+    late: bool
+    """It began more than a minute after its time."""
+    again: bool
+    """It is tried again."""
+    error: str
+
+
+class HealthFound(Payload):
+    """A look at the suite as a whole found something no longer well, or well again."""
+
+    type: ClassVar[str] = "suite.health_found"
+    check: str
+    """service_status, resource_usage, error_rates or response_times."""
+    measure: str
+    what: str
+    """A service, a disk, or `machine`."""
+    value: float
+    threshold: float
+    well: bool
+
+
+class RemediationMoved(Payload):
+    """An alert was answered, or is not; or what was done about it has come to an end."""
+
+    type: ClassVar[str] = "suite.remediation"
+    id: int
+    """Of the answer; it stays the same as the answer moves on."""
+    rule: str
+    alert: str
+    service: str
+    """Empty: it is about none."""
+    action: str
+    mode: Literal["shadow", "approve", "automatic"]
+    attempt: int
+    status: str
+    """`doing`, `waiting` for recovery, `recovered`, `not_recovered`, `failed`, `interrupted`;
+    `proposed`, `withdrawn`, `expired`, `declined`; `shadow`, `refused`, `given_up`."""
+    why: str
+
+
 class ControlCommand(Payload):
     """What `suite.control.start`, `.stop` and `.restart` carry; the topic says which."""
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from intertie.suite.draft import draft, salvage
 from intertie.suite.health import Healthcheck
-from intertie.suite.model import Route
+from intertie.suite.route import Route
 from intertie.suite.service import Service
 from intertie.suite.tree import Place, Places
 

@@ -86,7 +86,7 @@ def test_a_variable_cannot_name_a_secret() -> None:
         ("${file:gone}", "cannot read gone: No such file or directory"),
         (
             "${secret:db}",
-            "a secret can stand in `environment`, `headers` and `bus.password` only (",
+            "a secret can stand in `environment`, `headers`, and keys for secrets only (",
         ),
         ("${secret:../x}", "expected a secret's name of letters, digits, `_`, `.` and `-`, got"),
     ],
@@ -108,6 +108,21 @@ def test_each_missing_variable_of_a_text_is_told() -> None:
     expand("${env:ONE} ${env:HOST} ${env:TWO}", COMMAND, PLACE, SOURCES, faults)
 
     assert len(faults) == 2
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("bus", "password"),
+        ("identity", "providers", "idp", "client_secret"),
+        ("identity", "providers", "directory", "bind_password"),
+        ("identity", "clients", "nightly", "client_secret"),
+        ("identity", "clients", "nightly", "client_secret", 1),
+    ],
+)
+def test_a_secret_may_stand_where_a_secret_is_asked_for(keys: Keys) -> None:
+    """As a reference: it stays one."""
+    assert expanded("${secret:db}", keys) == "${secret:db}"
 
 
 def test_a_secret_may_stand_in_the_headers_of_a_log_target() -> None:

@@ -2,8 +2,9 @@ import pytest
 from pydantic import ValidationError
 
 from intertie.suite.health import Healthcheck
-from intertie.suite.model import Route, Suite
+from intertie.suite.model import Suite
 from intertie.suite.restart import Restart
+from intertie.suite.route import Route
 from intertie.suite.service import Service
 from intertie.suite.values import MAX_DURATION_S, parse_duration
 

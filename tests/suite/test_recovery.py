@@ -80,3 +80,39 @@ def test_a_faulty_step_is_one_fault_of_that_step(step: object) -> None:
 
     assert {error["loc"][:2] for error in caught.value.errors()} == {("steps", 1)}
     assert len({error["loc"][2] for error in caught.value.errors()}) == 1
+
+
+def test_backup_and_maintenance_have_longer_names_too() -> None:
+    """As the integration guide spells them; nothing else is told apart then."""
+    long = {"backup_automation": {"schedule": "0 1 * * *"}, "maintenance_automation": {}}
+    short = {"backup": {"schedule": "0 1 * * *"}, "maintenance": {}}
+
+    made = Automation.model_validate({"task_automation": long})
+
+    assert made == Automation.model_validate(short)
+
+
+@pytest.mark.parametrize("tasks", [{"backup_automation": {"schedule": 3}}, {"weekly": {}}, [], "x"])
+def test_a_fault_in_longer_names_is_a_fault(tasks: object) -> None:
+    """Nothing is passed over."""
+    with pytest.raises(ValidationError):
+        Automation.model_validate({"task_automation": tasks})
+
+
+def test_longer_names_beside_short_ones_are_refused() -> None:
+    """Two could contradict each other."""
+    twice: dict[str, object] = {"backup": {}, "task_automation": {"backup_automation": {}}}
+
+    with pytest.raises(ValidationError, match="`task_automation` says it already"):
+        Automation.model_validate(twice)
+
+
+def test_health_checks_stand_beside_recovery_said_in_short() -> None:
+    """They do not contradict each other."""
+    checks = {"health_checks": {"interval": "60s"}}
+    made = Automation.model_validate({"automatic_recovery": GUIDE, "monitoring_automation": checks})
+
+    assert made.recovery is not None
+    assert made.health_checks is not None
+    assert (made.recovery.max_attempts, made.health_checks.interval) == (3, 60)
+    assert Automation().health_checks is None

@@ -196,3 +196,63 @@ def test_files_and_folders_are_there(told: Check, write: Write) -> None:
         "services.b.env_file: there is no file gone.env",
         "services.d.working_dir: there is no folder gone",
     ]
+
+
+def test_routes_of_tenants_are_looked_at_like_all_others(told: Check) -> None:
+    """Where they lead, and whose requests they want, at their own place in the file."""
+    faults = told(
+        HEAD
+        + "  web: {command: x, port: auto}\n"
+        + "gateway:\n"
+        + "  routes:\n"
+        + "    - {path: /a, service: web, hosts: acme.example}\n"
+        + "tenants:\n"
+        + "  acme:\n"
+        + "    domains: acme.example\n"
+        + "    routes:\n"
+        + "      - {path: /a, service: web}\n"
+        + "      - {path: /b, service: wep}\n"
+        + "      - {path: /c, service: web, hosts: www.acme.example}\n"
+    )
+
+    assert [fault.partition(": ")[0] for fault in faults] == [
+        "suite.yaml:11:10",
+        "suite.yaml:12:20",
+    ]
+    assert "tenants.acme.routes[0].path: the same requests already have a route" in faults[0]
+    assert "no service is called 'wep' (did you mean `web`?)" in faults[1]
+
+
+@pytest.mark.parametrize(
+    ("tenant", "why"),
+    [
+        ("{routes: [{path: /, service: web}]}", "routes of a tenant need its `domains`"),
+        (
+            "{domains: a.example, routes: [{path: /, service: web, hosts: b.example}]}",
+            "b.example is not below a domain of this tenant",
+        ),
+        (
+            "{domains: a.example, routes: [{path: /, service: web, hosts: xa.example}]}",
+            "xa.example is not below a domain of this tenant",
+        ),
+    ],
+)
+def test_a_tenant_takes_no_host_of_others(told: Check, tenant: str, why: str) -> None:
+    """Its routes are below its own domains."""
+    faults = told(HEAD + f"  web: {{command: x, port: auto}}\ntenants:\n  acme: {tenant}\n")
+
+    assert len(faults) == 1
+    assert why in faults[0]
+
+
+def test_the_port_of_plain_requests_is_taken_too(told: Check) -> None:
+    """Where TLS sends on what came unencrypted."""
+    faults = told(
+        HEAD
+        + "  web: {command: x, port: 8081}\n"
+        + "gateway:\n"
+        + "  tls: {self_signed: true, redirect_http: 8081}\n"
+    )
+
+    assert len(faults) == 1
+    assert "port 8081 is already that of `gateway.tls.redirect_http`" in faults[0]

@@ -1,6 +1,6 @@
 """What can be understood of a suite that has faults, for the rules between its parts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
@@ -8,7 +8,10 @@ from typing import TypeVar, cast
 from pydantic import ValidationError
 
 from intertie.errors import Fault
-from intertie.suite.model import Api, Gateway, Route
+from intertie.suite.gateway import Gateway
+from intertie.suite.identity import Tenant
+from intertie.suite.model import Api
+from intertie.suite.route import Route
 from intertie.suite.service import Service
 from intertie.suite.tree import Keys, Places
 from intertie.suite.values import Model
@@ -27,6 +30,8 @@ class Draft:
     services: Mapping[str, Service]
     routes: Mapping[int, Route]
     """By their index in the file."""
+    tenant_routes: Mapping[Keys, Route]
+    """By the way to them; with the hosts they have from their tenant."""
     gateway: Gateway | None
     """Without its routes."""
     api: Api
@@ -47,11 +52,12 @@ def draft(data: Mapping[str, object], where: Places, folder: Path) -> Draft:
     services = _table(data.get("services"))
     gateway = data.get("gateway")
     routes = _table(gateway).get("routes")
-    found = enumerate(cast("list[object]", routes) if isinstance(routes, list) else [])
+    found = enumerate(_list(routes))
     return Draft(
         names=frozenset(services),
         services=_present({name: salvage(Service, item) for name, item in services.items()}),
         routes=_present({index: salvage(Route, item) for index, item in found}),
+        tenant_routes=_present(dict(_of_tenants(_table(data.get("tenants"))))),
         gateway=salvage(Gateway, {**_table(gateway), "routes": []}) if gateway else None,
         api=salvage(Api, data.get("api", {})) or Api(),
         where=where,
@@ -78,6 +84,20 @@ def salvage(model: type[_M], data: object) -> _M | None:
 def _faulty_keys(exc: ValidationError) -> set[str]:
     details = exc.errors(include_url=False, include_input=False)
     return {str((*d["loc"], d.get("ctx", {}).get("key"))[0]) for d in details}
+
+
+def _of_tenants(tenants: Mapping[str, object]) -> Iterator[tuple[Keys, Route | None]]:
+    for name, tenant in tenants.items():
+        read = salvage(Tenant, {**_table(tenant), "routes": []})
+        for index, item in enumerate(_list(_table(tenant).get("routes"))):
+            route = salvage(Route, item)
+            if route is not None and read is not None and not route.hosts:
+                route = route.model_copy(update={"hosts": read.domains})
+            yield ("tenants", name, "routes", index), route
+
+
+def _list(data: object) -> list[object]:
+    return cast("list[object]", data) if isinstance(data, list) else []
 
 
 def _table(data: object) -> dict[str, object]:

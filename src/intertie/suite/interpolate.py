@@ -131,7 +131,7 @@ def _check_secret(name: str, allowed: bool) -> None:
         why = f"expected a secret's name of letters, digits, `_`, `.` and `-`, got {name!r}"
         raise MissingError(why)
     if not allowed:
-        why = "a secret can stand in `environment`, `headers` and `bus.password` only"
+        why = "a secret can stand in `environment`, `headers`, and keys for secrets only"
         raise MissingError(why, "everything else is shown to people or to other processes")
 
 
@@ -141,6 +141,23 @@ def _may_hold_secrets(keys: Keys) -> bool:
             ("services", _, "environment", _)
             | ("logging", "forward", _, "headers", _)
             | ("bus", "password")
+            | ("identity", "providers", _, "client_secret" | "bind_password")
+            | ("identity", "clients", _, "client_secret")
+            | ("identity", "clients", _, "client_secret", _)
+            | ("integrations", _, "config", *_)
+            | ("monitoring", "channels", _, "url" | "secret" | "password")
+            | ("monitoring", "remote_write", _, "headers", _)
+            | ("monitoring", "dead_mans_switch", "send", _, "url" | "secret")
+            | ("monitoring", "dead_mans_switch", "expect", _, "secret")
+            | ("automation", "backup", "password")
+            | ("automation", "task_automation", "backup_automation", "password")
+            | ("automation", "task_automation", "backup_automation", "sources", _, "url")
+            | ("automation", "task_automation", "backup_automation", "sources", _, "access_key")
+            | ("automation", "task_automation", "backup_automation", "sources", _, "secret_key")
+            | ("automation", "backup", "sources", _, "url" | "access_key" | "secret_key")
+            | ("sealing", "secret")
+            | ("sealing", "kv", "token")
+            | ("tenants", _, "integrations", _, "config", *_)
         ):
             return True
         case _:

@@ -14,6 +14,7 @@ from intertie.suite.document import Documents, read_text
 from intertie.suite.extend import Extender
 from intertie.suite.interpolate import MissingError, interpolate
 from intertie.suite.model import Suite
+from intertie.suite.spelling import in_our_words
 from intertie.suite.tree import Places, Table, places
 
 ENVIRONMENT_VARIABLE = "INTERTIE_ENV"
@@ -85,6 +86,7 @@ def _whole(tree: Table, path: Path, documents: Documents) -> Table:
         )
         tree = tree.replace("services", extender.extended(services))
     tree = tree.without(*(key for key in tree.entries if key.startswith("x-")))
+    tree = in_our_words(tree, documents.faults)
     return interpolate(tree, documents.sources, documents.faults)
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from intertie.errors import Fault
 from intertie.suite import graph
 from intertie.suite.draft import Draft
-from intertie.suite.model import Route
+from intertie.suite.gateway_files import countries_are_known, gateway_files
 from intertie.suite.nearest import did_you_mean
+from intertie.suite.route import Route
 from intertie.suite.service import Service
+from intertie.suite.streams import Stream
 from intertie.suite.tree import Keys
 
-RESERVED = ("api", "bus", "gateway")
+RESERVED = ("api", "bus", "gateway", "gateway.identity", "gateway.cache")
 """Names of what Intertie itself runs beside the services."""
 
 
@@ -23,6 +25,10 @@ def reserved_names(draft: Draft) -> Iterator[Fault]:
         if name in draft.names:
             why = f"`{name}` is a name Intertie keeps for its own part"
             yield draft.fault(("services", name), why, "give the service another name")
+    for name in draft.gateway.external if draft.gateway else ():
+        if name in draft.names or name in RESERVED or name.startswith("intertie."):
+            why = f"`{name}` is the name of a service, or of a part of Intertie"
+            yield draft.fault(("gateway", "external", name), why, "give it another name")
 
 
 def url_variables(draft: Draft) -> Iterator[Fault]:
@@ -112,27 +118,96 @@ def _fixed_ports(draft: Draft) -> Iterator[tuple[Keys, int, tuple[str, ...]]]:
         yield ("gateway", "port"), draft.gateway.port, ()
     if isinstance(draft.api.port, int):
         yield ("api", "port"), draft.api.port, ()
+    if draft.gateway and draft.gateway.tls and draft.gateway.tls.redirect_http:
+        yield ("gateway", "tls", "redirect_http"), draft.gateway.tls.redirect_http, ()
+    yield from _stream_ports(draft)
     for name, service in draft.services.items():
         if isinstance(service.port, int):
             yield ("services", name, "port"), service.port, service.profiles
 
 
+def policies(draft: Draft) -> Iterator[Fault]:
+    """The policy that routes ask is there, and where it is asked somebody listens."""
+    wanted = draft.gateway.security.external_authorization if draft.gateway else None
+    if wanted is not None:
+        keys: Keys = ("gateway", "security", "external_authorization", "service")
+        yield from _target(draft, keys, wanted.service)
+    elif draft.gateway and not draft.says("gateway", "security", "external_authorization"):
+        shared = {("gateway", "routes", index): route for index, route in draft.routes.items()}
+        for keys, route in (*shared.items(), *draft.tenant_routes.items()):
+            if route.external_auth:
+                why = "there is no `security.external_authorization` to be asked"
+                yield draft.fault((*keys, "external_auth"), why)
+
+
+def _stream_ports(draft: Draft) -> Iterator[tuple[Keys, int, tuple[str, ...]]]:
+    """Those of TLS share one; those of UDP are others."""
+    shared: set[int] = set()
+    for index, stream in enumerate(draft.gateway.streams if draft.gateway else ()):
+        is_shared = stream.protocol == "tls" and stream.port in shared
+        if stream.protocol != "udp" and not is_shared:
+            yield ("gateway", "streams", index, "port"), stream.port, ()
+        if stream.protocol == "tls":
+            shared.add(stream.port)
+
+
+def streams(draft: Draft) -> Iterator[Fault]:
+    """A stream leads to a service that listens, and no two streams want the same connections."""
+    taken: set[tuple[object, ...]] = set()
+    for index, stream in enumerate(draft.gateway.streams if draft.gateway else ()):
+        keys: Keys = ("gateway", "streams", index)
+        yield from _listens(draft, (*keys, "service"), stream.service)
+        yield from _unfit(draft, keys, stream)
+        wanted = {(stream.port, stream.protocol, host) for host in stream.hosts or ("",)}
+        if stream.protocol != "tcp" and taken & wanted:
+            why = "another stream has the same port, and the same hosts"
+            yield draft.fault((*keys, "port"), why)
+        taken |= wanted
+
+
+def _unfit(draft: Draft, keys: Keys, stream: Stream) -> Iterator[Fault]:
+    gateway = draft.gateway
+    if gateway is None:
+        return
+    guard = gateway.security.addresses
+    if guard.countries or guard.denied_countries:
+        yield draft.fault(keys, "`security.addresses` has countries, which streams cannot look at")
+
+
 def routes(draft: Draft) -> Iterator[Fault]:
     """A route leads to a service that listens, and no two routes want the same request."""
-    taken: dict[tuple[str, str], int] = {}
-    for index, route in draft.routes.items():
-        keys: Keys = ("gateway", "routes", index)
-        if route.service not in draft.names:
-            yield _unknown(draft, (*keys, "service"), route.service)
-        elif _lacks_port(draft, route.service):
-            why = f"`{route.service}` has no port to send requests to"
-            yield draft.fault((*keys, "service"), why, "give it `port: auto`")
-        clash = [taken[want] for want in _wants(route) if want in taken]
+    taken: dict[tuple[str, str], Keys] = {}
+    shared = {("gateway", "routes", index): route for index, route in draft.routes.items()}
+    for keys, route in (*shared.items(), *draft.tenant_routes.items()):
+        yield from _targets(draft, keys, route)
+        clash = [taken[want] for want in wants(route) if want in taken]
         if clash:
-            place = draft.where["gateway", "routes", clash[0], "path"]
-            why = f"the same requests already have a route ({place})"
+            why = f"the same requests already have a route ({draft.where[*clash[0], 'path']})"
             yield draft.fault((*keys, "path"), why)
-        taken |= dict.fromkeys((w for w in _wants(route) if w not in taken), index)
+        taken |= dict.fromkeys((w for w in wants(route) if w not in taken), keys)
+
+
+def _targets(draft: Draft, keys: Keys, route: Route) -> Iterator[Fault]:
+    named: list[tuple[Keys, str]] = [(("service",), route.service)] if route.service else []
+    named += [(("split", index, "service"), part.service) for index, part in enumerate(route.split)]
+    if route.mirror:
+        named.append((("mirror", "service"), route.mirror.service))
+    for way, name in named:
+        yield from _target(draft, (*keys, *way), name)
+
+
+def _target(draft: Draft, keys: Keys, name: str) -> Iterator[Fault]:
+    if name in (draft.gateway.external if draft.gateway else {}):
+        return
+    yield from _listens(draft, keys, name)
+
+
+def _listens(draft: Draft, keys: Keys, name: str) -> Iterator[Fault]:
+    if name not in draft.names:
+        yield _unknown(draft, keys, name)
+    elif _lacks_port(draft, name):
+        why = f"`{name}` has no port to send requests to"
+        yield draft.fault(keys, why, "give it `port: auto`")
 
 
 def _lacks_port(draft: Draft, name: str) -> bool:
@@ -141,11 +216,22 @@ def _lacks_port(draft: Draft, name: str) -> bool:
     return service is not None and service.port is None and not says
 
 
-def _wants(route: Route) -> list[tuple[str, str]]:
+def wants(route: Route) -> list[tuple[str, str]]:
     """The requests of a route: a named segment's name makes no difference, GET answers HEAD too."""
     path = re.sub(r"\{[^/]*\}", "{}", route.path.rstrip("/"))
+    asked = repr((route.exact, route.hosts, route.headers, route.query, route.cookies))
     head = {"HEAD"} if "GET" in route.methods else set[str]()
-    return [(path, method) for method in sorted({*route.methods} | head)]
+    return [(path + asked, method) for method in sorted({*route.methods} | head)]
+
+
+def documents(draft: Draft) -> Iterator[Fault]:
+    """OpenAPI documents are there, and lead to a service that listens."""
+    for index, wanted in enumerate(draft.gateway.openapi if draft.gateway else ()):
+        keys: Keys = ("gateway", "openapi", index)
+        yield from _target(draft, (*keys, "service"), wanted.service)
+        path = draft.folder / wanted.file
+        if not path.is_file():
+            yield draft.fault((*keys, "file"), f"there is no file {path}")
 
 
 def files(draft: Draft) -> Iterator[Fault]:
@@ -180,5 +266,10 @@ ALL: tuple[Rule, ...] = (
     cycles,
     fixed_ports,
     routes,
+    streams,
+    policies,
+    documents,
     files,
+    gateway_files,
+    countries_are_known,
 )

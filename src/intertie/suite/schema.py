@@ -8,6 +8,7 @@ import json
 from typing import Any, TypeAlias
 
 from intertie.suite.model import Suite
+from intertie.suite.spelling import OTHER_NAMES
 
 ID = "https://intertie.dev/schemas/suite.schema.json"
 _Schema: TypeAlias = dict[str, Any]  # Any: JSON Schema has no narrower static type
@@ -59,6 +60,9 @@ def render() -> str:
 def build() -> _Schema:
     """The schema as data."""
     suite = Suite.model_json_schema()
+    for other, own in OTHER_NAMES.items():
+        about = {"description": f"Another name of `{own}`."}
+        suite["properties"][other] = suite["properties"][own] | about
     models: dict[str, _Schema] = {**suite.pop("$defs"), "Suite": suite}
     defs = {name: _file_form(_bare(schema)) for name, schema in models.items()}
     _extendable(defs["Service"])

@@ -8,8 +8,9 @@ import re
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr
 
 from intertie.errors import IntertieError
 
@@ -92,3 +93,13 @@ def resolve(text: str, find: Lookup) -> str:
         return "$" * (dollars // 2) + rest
 
     return _REFERENCE.sub(replace, text)
+
+
+def _must_refer(value: str) -> str:
+    if not names(value):
+        raise ValueError("expected a reference such as ${secret:sso}, not the word itself")
+    return value
+
+
+Reference = Annotated[str, AfterValidator(_must_refer)]
+"""Text that refers to a secret."""

@@ -8,6 +8,8 @@ from typing import Annotated, Literal, cast
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+DEFAULT_TENANT = "default"
+"""Whose everything is that nobody says a tenant of."""
 MAX_PORT = 65535
 MAX_DURATION_S = 10 * 365 * 86400.0
 
@@ -164,6 +166,16 @@ Variable = Annotated[str, AfterValidator(_check_variable)]
 Signal = Annotated[str, AfterValidator(_signal)]
 UrlPath = Annotated[str, Field(pattern=r"^/[!-~]*$")]
 RoutePath = Annotated[UrlPath, AfterValidator(_check_route_path)]
+Words = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=200)], ...],
+    BeforeValidator(one_or_more, json_schema_input_type=str | list[str]),
+]
+LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,99}$")]
+LabelTexts = dict[LabelName, Annotated[str, Field(max_length=2000)]]
+RoleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,62}$")]
+Roles = Annotated[
+    tuple[RoleName, ...], BeforeValidator(one_or_more, json_schema_input_type=str | list[str])
+]
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 DEFAULT_METHODS: tuple[Method, ...] = (
     "GET",
