@@ -1,0 +1,1 @@
+"""Tokens: signing keys, strict verification, refresh tokens, codes, clients and revocation."""
