@@ -3,7 +3,7 @@
 import json
 import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,23 +13,28 @@ import httpx
 import psutil
 from anyio import Event, create_task_group, fail_after, to_thread
 from fastapi import FastAPI, Request, WebSocket
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
 from intertie.api.listen import bind
 from intertie.api.server import ApiServer
 from intertie.event import GatewayApplied, ServiceStarted
 from intertie.gateway.controller import GatewayController
-from intertie.identity.issuer import Issuer
+from intertie.gateway.routes import Surroundings
+from intertie.identity.issuer import ISSUER, Issuer
 from intertie.plan import Replica, ServiceStatus, Snapshot, State
 from intertie.runtime.engines import gateway_service
 from intertie.runtime.hub import EventHub
-from intertie.runtime.ports import Ports, is_free
-from intertie.suite.model import Gateway, Suite
+from intertie.runtime.ports import is_free
+from intertie.suite.gateway import Gateway
+from intertie.suite.model import Suite
+from intertie.suite.route import Route
 from intertie.suite.service import Service
+from tests.gateway.ports import PORTS
 from tests.waiting import eventually
 
 _SPEC = Service(command=("true",), port="auto")
-_STOP_S = 10
+_START_S = 60
+_STOP_S = 60
 
 
 def now() -> datetime:
@@ -45,6 +50,8 @@ class Upstream:
     port: int = 0
     paths: list[str] = field(default_factory=list)
     """Of the requests that came, decoded as a server does before it looks for the file."""
+    status: int = 200
+    """Of its answers."""
     gate: Event = field(default_factory=Event)
     """`/slow` answers once it is set."""
 
@@ -55,6 +62,7 @@ class Upstream:
         app.add_api_route("/events", self._events)
         app.add_api_route("/slow", self._slow)
         app.add_api_route("/count", _count, methods=["POST"])
+        app.add_api_route("/long", _long)
         app.add_api_route("/{path:path}", self._answer, methods=_METHODS)
         return app
 
@@ -86,7 +94,8 @@ class Upstream:
                 "query": request.url.query,
                 "headers": dict(request.headers),
                 "size_bytes": len(body),
-            }
+            },
+            self.status,
         )
 
 
@@ -97,6 +106,11 @@ async def _chat(socket: WebSocket) -> None:
     await socket.accept()
     async for text in socket.iter_text():
         await socket.send_text(f"echo {text}")
+
+
+async def _long() -> PlainTextResponse:
+    """5,000 bytes that compress well."""
+    return PlainTextResponse("x" * 5000)
 
 
 async def _count(request: Request) -> int:
@@ -126,12 +140,16 @@ class Door:
         self.issuer = Issuer.open(folder / "keys")
         self.run = folder / "envoy"
         self.log_file = folder / "envoy.log"
+        self.rules_file = folder / "authz.json"
+        self.known: dict[str, Any] = {}
+        """What else is to be known beside the suite."""
         self.controller = GatewayController(
             suite,
             self.run,
             hub=self.hub,
             snapshot=self.snapshot,
-            jwks=self.issuer.jwks(),
+            around=lambda _: self.surroundings(),
+            rules_file=self.rules_file,
             log_file=self.log_file,
         )
         self.envoy: subprocess.Popen[bytes] | None = None
@@ -151,17 +169,23 @@ class Door:
         """As the supervisor would tell it."""
         return Snapshot({name: _status(name, ports) for name, ports in self.ports.items()})
 
+    def surroundings(self) -> Surroundings:
+        """As the daemon would tell them."""
+        return Surroundings(issuer=ISSUER, jwks=self.issuer.jwks(), **self.known)
+
     def move(self, service: str, *ports: int) -> None:
         """The service's replicas listen there from now on; everybody is told."""
         self.ports[service] = ports
-        told = ServiceStarted(service=service, replica=0, pid=1, port=ports[-1], took_s=0.1)
+        told = ServiceStarted(
+            service=service, replica=0, pid=1, port=ports[-1] if ports else None, took_s=0.1
+        )
         self.hub.publish(told, service)
 
     async def moved(self, service: str, *ports: int) -> None:
         """Move it; return once the gateway has taken that."""
         async with self.hub.subscribe() as events:
             self.move(service, *ports)
-            with fail_after(10):
+            with fail_after(60):
                 async for event in events:
                     if event.type == GatewayApplied.type:
                         assert event.data["accepted"], event.data
@@ -177,8 +201,9 @@ class Door:
         return {"authorization": f"Bearer {self.token()}"}
 
     def logged(self) -> list[dict[str, Any]]:
-        """Each request, as the access log has it."""
-        return [json.loads(line) for line in self.access_log().splitlines()]
+        """Each request, as the access log has it; what is half written is none yet."""
+        whole, end, _ = self.access_log().rpartition("\n")
+        return [json.loads(line) for line in (whole + end).splitlines()]
 
     def access_log(self) -> str:
         """As written so far; Envoy writes once a second."""
@@ -186,14 +211,21 @@ class Door:
 
     def resident_bytes(self) -> int:
         """Memory Envoy holds now."""
-        assert self.envoy is not None
-        held: int = psutil.Process(self.envoy.pid).memory_info().rss
+        [process] = self.processes()
+        held: int = process.memory_info().rss
         return held
+
+    def processes(self) -> list[psutil.Process]:
+        """Envoy itself, behind the shell that runs it; nothing when it has ended."""
+        assert self.envoy is not None
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.envoy.pid).children()
+        return []
 
     async def start(self) -> None:
         """Run Envoy as the supervisor would; return once it serves."""
         await self.spawn()
-        await eventually(self.serves)
+        await eventually(self.serves, _START_S)
 
     def has_ended(self) -> bool:
         """Whether Envoy was started and has ended by itself."""
@@ -210,7 +242,11 @@ class Door:
     async def stop(self, *, kill: bool = False) -> None:
         """End Envoy and wait until it is gone."""
         if self.envoy is not None:
-            (self.envoy.kill if kill else self.envoy.terminate)()
+            if kill:
+                for each in self.processes():
+                    with suppress(psutil.NoSuchProcess):
+                        each.kill()  # the shell goes on until it is gone
+            self.envoy.terminate()
             await to_thread.run_sync(self.envoy.wait, _STOP_S)
             self.envoy = None
 
@@ -233,7 +269,7 @@ def _status(name: str, ports: Sequence[int]) -> ServiceStatus:
 
 def suite_of(*routes: Mapping[str, Any], **gateway: Any) -> Suite:
     """A suite whose gateway has these routes, on a free port; `web` has two replicas."""
-    names = {route["service"] for route in routes} | {"none"}
+    names = {name for route in routes for name in Route.model_validate(route).services} | {"none"}
     return Suite.model_validate(
         {
             "suite": "test",
@@ -241,17 +277,23 @@ def suite_of(*routes: Mapping[str, Any], **gateway: Any) -> Suite:
                 name: {"command": "true", "port": "auto", "replicas": 2 if name == "web" else 1}
                 for name in names
             },
-            "gateway": {"port": Ports().take("gateway"), "routes": routes, **gateway},
+            "gateway": {"port": PORTS.take("gateway"), "routes": routes, **gateway},
         }
     )
 
 
 @asynccontextmanager
 async def door(
-    folder: Path, suite: Suite, services: Mapping[str, Sequence[int]], *, follow: bool = True
+    folder: Path,
+    suite: Suite,
+    services: Mapping[str, Sequence[int]],
+    *,
+    follow: bool = True,
+    known: Mapping[str, Any] = {},
 ) -> AsyncIterator[Door]:
     """A gateway that serves, and follows what moves; it is gone afterwards."""
     made = Door(folder, suite, services)
+    made.known |= known
     await made.controller.prepare()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(made.stop, kill=True)
@@ -263,6 +305,26 @@ async def door(
         yield made
 
 
+@asynccontextmanager
+async def shop(
+    folder: Path, *routes: Mapping[str, Any], **keys: Any
+) -> AsyncIterator[tuple[Door, httpx.AsyncClient, Upstream]]:
+    """A gateway with open routes to one service, `web`."""
+    given = [_to_web(route) for route in routes]
+    async with (
+        upstream("web") as web,
+        door(folder, suite_of(*given, **keys), {"web": [web.port]}) as made,
+        client(made) as http,
+    ):
+        yield made, http, web
+
+
+def _to_web(route: Mapping[str, Any]) -> dict[str, Any]:
+    ways = {"service", "split", "redirect", "answer"}
+    target = {} if ways & route.keys() else {"service": "web"}
+    return {"auth_required": False, **target, **route}
+
+
 def client(made: Door) -> httpx.AsyncClient:
     """A client of the gateway that follows no redirect and keeps paths as they are."""
-    return httpx.AsyncClient(base_url=made.url, timeout=10, trust_env=False)
+    return httpx.AsyncClient(base_url=made.url, timeout=30, trust_env=False)

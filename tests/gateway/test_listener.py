@@ -9,8 +9,8 @@ import pytest
 from anyio import to_thread
 
 from intertie.gateway.listener import bootstrap, flat
-from intertie.suite.model import Gateway
-from tests.gateway.stage import Door, client, door, suite_of, upstream
+from intertie.suite.gateway import Gateway
+from tests.gateway.stage import Door, client, door, shop, suite_of, upstream
 from tests.gateway.test_envoy import resources_of
 from tests.waiting import eventually
 
@@ -89,7 +89,7 @@ async def sent(made: Door, request: bytes) -> bytes:
 
     def talk() -> bytes:
         assert isinstance(made.gateway.port, int)
-        with socket.create_connection(("127.0.0.1", made.gateway.port), timeout=10) as peer:
+        with socket.create_connection(("127.0.0.1", made.gateway.port), timeout=30) as peer:
             peer.sendall(request)
             return peer.recv(65536)
 
@@ -208,7 +208,7 @@ async def test_each_request_is_logged_without_secrets(tmp_path: Path) -> None:
         headers = {**made.bearer(), "x-request-id": "mine"}
         answer = await http.get("/api/a?key=hidden", headers=headers)
         refused = await http.get('/no"pe?key=hidden')
-        await eventually(lambda: len(made.logged()) == 2)
+        await eventually(lambda: len(made.logged()) == 2, 60)
         logged, other = made.logged()
         text = made.access_log()
 
@@ -242,7 +242,7 @@ async def test_a_second_gateway_on_the_same_port_is_refused(tmp_path: Path) -> N
         await second.controller.prepare()
         await second.spawn()
         try:
-            await eventually(second.has_ended)
+            await eventually(second.has_ended, 60)
         finally:
             await second.stop(kill=True)
 
@@ -262,3 +262,59 @@ def test_the_flat_form_has_nothing_dynamic() -> None:
     assert "path_config_source" not in text
     assert "inline_string" in text
     assert "/api/orders" in text
+
+
+@pytest.mark.anyio
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("trusted", "sent", "believed"),
+    [
+        ([], "10.1.2.3", "127.0.0.1"),
+        (["127.0.0.1"], "10.1.2.3", "10.1.2.3"),
+        # From right to left: what stands before the first foreign address anybody may have sent.
+        (["127.0.0.1"], "10.9.9.9, 10.1.2.3", "10.1.2.3"),
+        (["127.0.0.1", "10.1.0.0/16"], "10.9.9.9, 10.1.2.3", "10.9.9.9"),
+        (["192.168.0.0/16"], "10.1.2.3", "127.0.0.1"),
+        (["127.0.0.1"], "nonsense", "127.0.0.1"),
+    ],
+)
+async def test_only_a_trusted_proxy_says_where_a_request_comes_from(
+    tmp_path: Path, trusted: list[str], sent: str, believed: str
+) -> None:
+    """Rules about addresses look at who asked, not at what he says of himself."""
+    addresses = {"allow": [believed]}
+    security = {"trusted_proxies": trusted, "addresses": addresses}
+    async with shop(tmp_path, {"path": "/"}, security=security) as (_, http, _):
+        assert (await http.get("/", headers={"x-forwarded-for": sent})).status_code == 200
+        unsent = (await http.get("/")).status_code
+    assert unsent == (200 if believed == "127.0.0.1" else 403)
+
+
+@pytest.mark.anyio
+@pytest.mark.slow
+async def test_spans_are_sent_to_the_collector(tmp_path: Path) -> None:
+    """Of every request, where all are wanted."""
+    async with upstream("web") as collector:
+        tracing = {"endpoint": f"http://127.0.0.1:{collector.port}/v1/traces", "sampling": 100}
+        async with shop(tmp_path, {"path": "/"}, tracing=tracing) as (_, http, _):
+            assert (await http.get("/")).status_code == 200
+            await eventually(lambda: "/v1/traces" in collector.paths, 60)
+
+
+@pytest.mark.anyio
+@pytest.mark.slow
+async def test_nobody_but_a_trusted_proxy_names_another_host_client_path_or_method(
+    tmp_path: Path,
+) -> None:
+    """Services of many kinds believe such headers."""
+    mine = {"x-original-url": "/secret", "x-http-method-override": "DELETE"}
+    before = {"x-forwarded-host": "evil", "x-real-ip": "10.1.2.3", "forwarded": "for=10.1.2.3"}
+    seen: list[set[str]] = []
+    for trusted in ([], ["127.0.0.1"]):
+        folder = tmp_path / str(len(trusted))
+        security = {"trusted_proxies": trusted}
+        async with shop(folder, {"path": "/"}, security=security) as (_, http, _):
+            told = (await http.get("/", headers={**mine, **before})).json()["headers"]
+            seen.append(told.keys() & {*mine, *before})
+
+    assert seen == [set(), {"x-forwarded-host"}]

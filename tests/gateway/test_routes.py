@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from intertie.gateway.routes import Routes, build
+from intertie.gateway.routes import Routes, Sockets, Surroundings, build
 from intertie.plan import Endpoint
 from intertie.suite.model import Suite
 
@@ -17,7 +17,7 @@ def routes(*given: dict[str, Any], **endpoints: tuple[Endpoint, ...]) -> Routes:
             "gateway": {"routes": given},
         }
     )
-    return build(suite, endpoints, issuer="intertie", jwks={"keys": []})
+    return build(suite, endpoints, Surroundings(issuer="intertie", jwks={"keys": []}))
 
 
 def test_the_path_with_most_segments_comes_first() -> None:
@@ -28,7 +28,7 @@ def test_the_path_with_most_segments_comes_first() -> None:
         {"path": "/api", "service": "api"},
     )
 
-    assert [rule.path for rule in made.rules] == ["/api/users", "/api", "/"]
+    assert [rule.route.path for rule in made.rules] == ["/api/users", "/api", "/"]
 
 
 def test_a_literal_segment_comes_before_a_named_one() -> None:
@@ -40,7 +40,7 @@ def test_a_literal_segment_comes_before_a_named_one() -> None:
     )
 
     paths = ["/media/new/{part}", "/media/{id}/stream", "/{kind}/new/stream"]
-    assert [rule.path for rule in made.rules] == paths
+    assert [rule.route.path for rule in made.rules] == paths
 
 
 def test_the_order_in_the_file_does_not_matter() -> None:
@@ -95,9 +95,9 @@ def test_services_no_route_names_are_left_out() -> None:
 
 def test_tokens_are_checked_against_the_key_set_given() -> None:
     """Issuer, audience and keys, as the translator needs them."""
-    tokens = routes({"path": "/a", "service": "a"}).tokens
+    [tokens] = routes({"path": "/a", "service": "a"}).tokens
 
-    assert (tokens.issuer, tokens.audience) == ("intertie", "intertie")
+    assert (tokens.issuer, tokens.audiences) == ("intertie", ("intertie",))
     assert json.loads(tokens.jwks) == {"keys": []}
 
 
@@ -105,6 +105,60 @@ def test_a_suite_without_a_gateway_has_no_routes() -> None:
     """Such a suite closes all routes it had."""
     suite = Suite.model_validate({"suite": "x", "services": {"a": {"command": "true"}}})
 
-    made = build(suite, {}, issuer="intertie", jwks={"keys": []})
+    made = build(suite, {}, Surroundings(issuer="intertie", jwks={"keys": []}))
 
     assert (made.rules, made.clusters) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("counters", "sockets", "there"),
+    [
+        ("shared", Sockets(authorizer="a", login="l"), True),
+        ("local", Sockets(authorizer="a", login="l"), False),
+        ("shared", Sockets(), False),
+    ],
+)
+def test_clients_see_their_usage_where_it_is_counted(
+    counters: str, sockets: Sockets, there: bool
+) -> None:
+    """Below the login's path, for who shows a key, token or login, and never asked for others."""
+    suite = Suite.model_validate(
+        {
+            "suite": "test",
+            "services": {"web": {"command": "true"}},
+            "identity": {},
+            "gateway": {"port": 1, "rate_limiting": {"counters": counters}},
+        }
+    )
+
+    found = build(suite, {}, Surroundings(issuer="", jwks={}, sockets=sockets))
+
+    ours = [rule for rule in found.rules if rule.id == "/auth/usage"]
+    assert bool(ours) == there
+    assert all(rule.is_closed and rule.route.exact for rule in ours)
+    assert all(rule.route.rewrite == "/own-usage" for rule in ours)
+    assert [each.name for each in found.clusters] == []
+
+
+def test_a_feature_lets_in_the_tenants_that_have_it() -> None:
+    """Of those that the route names, if it names any; of none, nobody comes in."""
+    suite = Suite.model_validate(
+        {
+            "suite": "test",
+            "services": {"web": {"command": "true", "port": "auto"}},
+            "tenants": {"a": {"features": ["premium"]}, "b": {}, "c": {"features": ["premium"]}},
+            "gateway": {
+                "routes": [
+                    {"path": "/1", "service": "web", "feature": "premium"},
+                    {"path": "/2", "service": "web", "feature": "premium", "tenants": ["a", "b"]},
+                    {"path": "/3", "service": "web", "feature": "unknown"},
+                    {"path": "/4", "service": "web"},
+                ]
+            },
+        }
+    )
+    made = build(suite, {}, Surroundings(issuer="intertie", jwks={"keys": []}))
+
+    assert {r.route.path: r.callers for r in made.rules} == {
+        "/1": ("a", "c"), "/2": ("a",), "/3": (), "/4": None,
+    }  # fmt: skip

@@ -1,34 +1,18 @@
 """What clients and services see of each other, through a real Envoy."""
 
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from anyio import create_task_group
 from websockets.asyncio.client import connect
 
-from intertie.runtime.ports import Ports
-from tests.gateway.stage import Door, Upstream, client, door, suite_of, upstream
+from tests.gateway.stage import Upstream, client, door, shop, suite_of
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
-
-
-@asynccontextmanager
-async def shop(
-    folder: Path, *routes: dict[str, Any], **keys: Any
-) -> AsyncIterator[tuple[Door, httpx.AsyncClient, Upstream]]:
-    """A gateway with open routes to one service, `web`."""
-    given = [{"service": "web", "auth_required": False, **route} for route in routes]
-    async with (
-        upstream("web") as web,
-        door(folder, suite_of(*given, **keys), {"web": [web.port]}) as made,
-        client(made) as http,
-    ):
-        yield made, http, web
 
 
 @pytest.mark.parametrize(
@@ -141,15 +125,15 @@ async def test_a_slow_service_is_given_up_after_the_timeout(tmp_path: Path) -> N
     async with shop(tmp_path, *routes) as (_, http, web):
         late = await http.get("/slow")
         async with create_task_group() as group:
-            group.start_soon(_set_after_a_request, web)
+            group.start_soon(_set_after_a_request, web, web.paths.count("/slow"))
             patient = await http.get("/s/slow")
 
     assert (late.status_code, patient.status_code) == (504, 200)
     assert "did not answer" in late.json()["detail"]
 
 
-async def _set_after_a_request(web: Upstream) -> None:
-    await eventually(lambda: web.paths.count("/slow") == 2)
+async def _set_after_a_request(web: Upstream, asked: int) -> None:
+    await eventually(lambda: web.paths.count("/slow") > asked, 60)
     web.gate.set()
 
 
@@ -165,9 +149,12 @@ async def test_a_service_without_replicas_answers_503(tmp_path: Path) -> None:
 
 async def test_a_dead_replica_costs_no_request(tmp_path: Path) -> None:
     """What cannot be delivered to one replica goes to another, a POST too."""
-    async with shop(tmp_path, {"path": "/"}) as (made, http, web):
-        await made.moved("web", Ports().take("dead"), web.port)
-        got = [(await http.post("/", content=b"x")).status_code for _ in range(50)]
+    with socket.socket() as dead:
+        dead.bind(("127.0.0.1", 0))  # nobody else gets it, and nobody listens
+        port = dead.getsockname()[1]
+        async with shop(tmp_path, {"path": "/"}) as (made, http, web):
+            await made.moved("web", port, web.port)
+            got = [(await http.post("/", content=b"x")).status_code for _ in range(50)]
 
     assert got == [200] * 50
 

@@ -16,9 +16,17 @@ from pathlib import Path
 from anyio import CancelScope, current_time, sleep, to_thread
 
 from intertie.errors import GatewayError
+from intertie.gateway import policy
 from intertie.gateway.admin import Admin
-from intertie.gateway.envoy import ENDPOINTS, JWT_FILTER, RESOURCES, ROUTE_CONFIG, Json, Resources
-from intertie.gateway.listener import STAT_PREFIX
+from intertie.gateway.xds import (
+    ENDPOINTS,
+    RESOURCES,
+    ROUTE_CONFIG,
+    STAT_PREFIX,
+    Json,
+    Resources,
+    filter_file,
+)
 
 log = logging.getLogger(__name__)
 
@@ -46,25 +54,26 @@ class FileSink:
         Returns once Envoy has accepted all of it; at once when Envoy does not run, since it will
         read the files when it starts. Raises GatewayError, with the files as before, on a reject.
         """
+        files = _files(resources)
         if self._live == resources:
-            return generation(resources)
+            return _generation(files)
         before = self._live or await to_thread.run_sync(_read, self._folder)
         # Until Envoy has answered, and also when this is cancelled half-way.
         self._live = None
         refused = await self._refusals()
         log_position = self._log.end()
         try:
-            for step in _steps(before, resources):
+            for step in _steps(before, resources, files):
                 await to_thread.run_sync(self._put, step)
                 await self._accepted(step, refused)
-            await self._accepted(_files(resources), refused)
+            await self._accepted(files, refused)
         except _RefusedError as exc:
             reason = self._log.reason(log_position) or f"Envoy refused {exc}"
             await self._roll_back(before, resources)
             raise GatewayError(f"cannot change the gateway: {reason}") from exc
         await to_thread.run_sync(self._remove, before, resources)
         self._live = resources
-        return generation(resources)
+        return _generation(files)
 
     async def _accepted(self, files: Sequence["_File"], refused: int | None) -> None:
         """Wait until Envoy tells our versions; return at once when it did not run before.
@@ -129,7 +138,11 @@ class FileSink:
 
 def generation(resources: Resources) -> str:
     """The name of a whole configuration."""
-    return _version([{file.name: file.version} for file in _files(resources)])
+    return _generation(_files(resources))
+
+
+def _generation(files: Sequence["_File"]) -> str:
+    return _version(_json([{file.name: file.version} for file in files]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +150,14 @@ class _File:
     """One dynamic file, and where Envoy tells what it made of it."""
 
     name: str
-    resources: Sequence[Json]
+    resources: str
+    """A list, as JSON: written once, since there may be thousands."""
     version: str
     stat: str
 
     @property
     def text(self) -> str:
-        return json.dumps(
-            {"version_info": self.version, "resources": self.resources}, sort_keys=True
-        )
+        return f'{{"version_info": "{self.version}", "resources": {self.resources}}}'
 
     def is_taken(self, stats: Mapping[str, str]) -> bool:
         return stats.get(f"{self.stat}.version_text") == self.version
@@ -174,13 +186,17 @@ class _Log:
         return found[1].decode(errors="replace") if found else ""
 
 
-_FILTER_STAT = f"extension_config_discovery.http_filter.{JWT_FILTER}"
+_FILTER_STAT = "extension_config_discovery.http_filter"
 _REFUSALS = r"\.update_(rejected|failure)$"
 
 
-def _version(resources: Sequence[Json]) -> str:
+def _version(text: str) -> str:
     """Hash of the content: the same resources always have the same version."""
-    return sha256(json.dumps(list(resources), sort_keys=True).encode()).hexdigest()[:16]
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def _json(parts: Sequence[Json]) -> str:
+    return json.dumps(list(parts), sort_keys=True)
 
 
 def _pattern(stats: Iterable[str]) -> str:
@@ -195,21 +211,26 @@ def _files(resources: Resources) -> list[_File]:
     return [
         *_endpoints(resources.endpoints),
         _clusters(resources.clusters),
-        _filters(resources.filters),
+        *_filters(resources.filters),
         _routes(resources.routes),
     ]
 
 
 def _file(name: str, resources: Sequence[Json], stat: str) -> _File:
-    return _File(name, resources, _version(resources), stat)
+    text = _json(resources)
+    return _File(name, text, _version(text), stat)
 
 
 def _clusters(clusters: Sequence[Json]) -> _File:
     return _file(f"{RESOURCES}/cds", clusters, "cluster_manager.cds")
 
 
-def _filters(filters: Sequence[Json]) -> _File:
-    return _file(f"{RESOURCES}/ecds", filters, _FILTER_STAT)
+def _filters(filters: Sequence[Json]) -> list[_File]:
+    """A file each: Envoy refuses more, and forgets what a filter counted when its file changes."""
+    return [
+        _file(f"{RESOURCES}/{filter_file(each['name'])}", [each], f"{_FILTER_STAT}.{each['name']}")
+        for each in filters
+    ]
 
 
 def _routes(routes: Sequence[Json]) -> _File:
@@ -227,11 +248,14 @@ def _read(folder: Path) -> Resources | None:
     """What the files of an earlier run hold; None when they are not all there."""
     try:
         clusters = _resources_in(folder / RESOURCES / "cds.json")
-        files = (folder / ENDPOINTS / f"{each['name']}.json" for each in clusters)
+        followed = (each["name"] for each in clusters if each["type"] == "EDS")
+        files = (folder / ENDPOINTS / f"{name}.json" for name in followed)
+        names = (each.name for each in policy.CHAIN if each.file is not None)
+        filters = (folder / RESOURCES / f"{filter_file(name)}.json" for name in names)
         return Resources(
             clusters=clusters,
             endpoints=tuple(each for file in files for each in _resources_in(file)),
-            filters=_resources_in(folder / RESOURCES / "ecds.json"),
+            filters=tuple(each for file in filters for each in _resources_in(file)),
             routes=_resources_in(folder / RESOURCES / "rds.json"),
         )
     except (OSError, ValueError, KeyError):
@@ -242,10 +266,13 @@ def _resources_in(file: Path) -> tuple[Json, ...]:
     return tuple(json.loads(file.read_text())["resources"])
 
 
-def _steps(before: Resources | None, after: Resources) -> list[list[_File]]:
-    """Files to write, in groups; each group must be accepted before the next is written."""
+def _steps(before: Resources | None, after: Resources, files: Sequence[_File]) -> list[list[_File]]:
+    """Files to write, in groups; each group must be accepted before the next is written.
+
+    `files` are those of `after`: to hash them takes long when there are many routes.
+    """
     if before is None:
-        return [_files(after)]
+        return [list(files)]
     both = _union(before.clusters, after.clusters)
     known = {each["name"] for each in before.clusters}
     # The endpoints of a new cluster must be there when the cluster is: Envoy reads them at once.
@@ -258,11 +285,11 @@ def _steps(before: Resources | None, after: Resources) -> list[list[_File]]:
     steps = [
         [*_endpoints(added), _clusters(both)] if both != before.clusters else [],
         _endpoints(moved),
-        [_filters(after.filters)] if after.filters != before.filters else [],
-        [_routes(after.routes)] if after.routes != before.routes else [],
+        _filters([each for each in after.filters if each not in before.filters]),
+        files[-1:] if after.routes != before.routes else [],
         [_clusters(after.clusters)] if both != after.clusters else [],
     ]
-    return [step for step in steps if step]
+    return [list(step) for step in steps if step]
 
 
 def _union(before: tuple[Json, ...], after: tuple[Json, ...]) -> tuple[Json, ...]:

@@ -1,14 +1,43 @@
 """Has Envoy itself judge a whole configuration before any of it goes live."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from anyio import fail_after, run_process, to_thread
 
 from intertie.errors import GatewayError
-from intertie.gateway.envoy import Json
+from intertie.gateway.xds import Json, Resources
 
 _VALIDATE_S = 30.0
+
+
+def unjudged(judged: Resources | None, new: Resources) -> Resources:
+    """What of `new` is to be judged when all of `judged` was good: without routes that were there.
+
+    A route is good or not by itself, as long as its cluster stays; Envoy takes 200 ms for 1,000.
+    When it is given the whole table, it looks at all of it once more.
+    """
+    if judged is None or not _names(judged) <= _names(new):
+        return new
+    known: dict[tuple[str, str], list[Json]] = {}
+    for host in judged.routes[0]["virtual_hosts"]:
+        for route in host["routes"]:
+            known.setdefault((host["name"], route["name"]), []).append(route)
+    table = new.routes[0]
+    hosts = [
+        {**host, "routes": [r for r in host["routes"] if r not in known.get(_key(host, r), ())]}
+        for host in table["virtual_hosts"]
+    ]
+    return replace(new, routes=({**table, "virtual_hosts": hosts},))
+
+
+def _names(resources: Resources) -> set[str]:
+    return {each["name"] for each in resources.clusters}
+
+
+def _key(host: Json, route: Json) -> tuple[str, str]:
+    return (host["name"], route["name"])
 
 
 async def validate(envoy: Path, folder: Path, configuration: Json) -> None:

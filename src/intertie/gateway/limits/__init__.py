@@ -1,0 +1,1 @@
+"""How often a client may ask: the decision, the counters behind it, and how it is told."""

@@ -1,0 +1,1 @@
+"""OpenAPI: documents to routes and request checks, and the gateway as one document."""
