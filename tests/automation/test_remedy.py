@@ -144,7 +144,7 @@ async def test_retry_gives_a_failing_health_check_time(tmp_path: Path) -> None:
     """A service that becomes well by itself keeps its process."""
     socket = tmp_path / "socket"
     run = f"touch {socket}; exec sleep 1000"
-    async with recovering(tmp_path, grace="400ms") as ward:
+    async with recovering(tmp_path, grace="2s") as ward:
         await ward.up(api=shell(run, **watched(socket)))
         pid = ward.stage.pid("api")
         socket.unlink()

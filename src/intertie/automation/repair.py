@@ -1,7 +1,7 @@
 """Repair: the doing of one step of a ladder."""
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -133,25 +133,8 @@ class Repairs:
             await self._supervisor.restart([repair.service], progress)
 
     def _launch(self, repair: Repair) -> Launch:
-        name, place = repair.service, self._place
-        return Launch(
-            service=name,
-            replica=0,
-            argv=(),
-            env={
-                **place.env,
-                "INTERTIE_SUITE": place.suite,
-                "INTERTIE_DATA": str(place.data),
-                "INTERTIE_SERVICE_NAME": name,
-                "INTERTIE_REASON": repair.what.why,
-                "INTERTIE_ATTEMPT": str(repair.what.attempt),
-            },
-            cwd=place.folder,
-            stdout=log_path(place.logs, Source(name, 0, "out")),
-            stderr=log_path(place.logs, Source(name, 0, "err")),
-            stop_signal=signal.SIGTERM,
-            stop_grace_s=0.0,
-        )
+        own = {"INTERTIE_REASON": repair.what.why, "INTERTIE_ATTEMPT": str(repair.what.attempt)}
+        return launch(self._place, repair.service, own)
 
     async def _until_well(self, repair: Repair) -> None:
         name = repair.service
@@ -167,3 +150,24 @@ class Repairs:
     def _is_well(self, name: str) -> bool:
         status = self._supervisor.snapshot().services.get(name)
         return status is not None and look(status).condition is Condition.WELL
+
+
+def launch(place: Surroundings, service: str, own: Mapping[str, str]) -> Launch:
+    """Of a command that repairs; what it prints goes into the service's log."""
+    return Launch(
+        service=service,
+        replica=0,
+        argv=(),
+        env={
+            **place.env,
+            "INTERTIE_SUITE": place.suite,
+            "INTERTIE_DATA": str(place.data),
+            "INTERTIE_SERVICE_NAME": service,
+            **own,
+        },
+        cwd=place.folder,
+        stdout=log_path(place.logs, Source(service, 0, "out")),
+        stderr=log_path(place.logs, Source(service, 0, "err")),
+        stop_signal=signal.SIGTERM,
+        stop_grace_s=0.0,
+    )

@@ -1,0 +1,1 @@
+"""Backups: taken whole, kept by a rule, and restored for practice."""
