@@ -12,11 +12,19 @@ from intertie.errors import (
     AccessDeniedError,
     ChangeError,
     ConflictError,
+    DaemonError,
     Fault,
     GatewayError,
     IntertieError,
     NotFoundError,
+    RequestError,
     SuiteError,
+)
+from intertie.integrations.errors import (
+    AbsentError,
+    ClashError,
+    InvalidError,
+    VendorDownError,
 )
 
 pytestmark = pytest.mark.anyio
@@ -44,7 +52,13 @@ async def ask(raising: Callable[[], Exception]) -> httpx.Response:
         (ConflictError, 409),
         (ChangeError, 409),
         (GatewayError, 502),
-        (IntertieError, 500),
+        (RequestError, 422),
+        (InvalidError, 422),
+        (AbsentError, 404),
+        (ClashError, 409),
+        (VendorDownError, 502),
+        (IntertieError, 422),
+        (DaemonError, 500),
     ],
 )
 async def test_each_error_has_its_status(kind: type[IntertieError], status: int) -> None:

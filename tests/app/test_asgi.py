@@ -48,7 +48,9 @@ def test_a_server_of_one_s_own_runs_the_suite(bench: Bench) -> None:
             if "running on" in line:
                 break
         key = (bench.state / "run" / "api.token").read_text()
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60
+        ) as client:
             assert client.get("/api/health/live").status_code == 200
             assert client.post("/api/services/start", json={"services": ["a"]}).status_code == 401
             headers = {"authorization": f"Bearer {key}"}

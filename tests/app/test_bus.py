@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from anyio import create_task_group, sleep
+from anyio import create_task_group, fail_after, sleep
 
 from intertie.app.bus import BusLink, SuiteSide
 from intertie.bus import MessageQueueIntegration
@@ -17,6 +17,7 @@ from intertie.errors import BusUnavailableError
 from intertie.event import Event
 from intertie.runtime.component import Status
 from intertie.runtime.journal import Journal
+from intertie.suite.bus import QueueConfig
 from tests.bus.peers.server import Broker
 from tests.bus.peers.valkey import valkey
 from tests.runtime.test_journal import event
@@ -55,6 +56,9 @@ async def test_no_event_is_lost_or_told_twice(broker: Broker, tmp_path: Path) ->
                 for n in range(20):
                     journal.append(event(f"a{n}"))
                 await eventually(lambda: len(heard) >= 20)
+                with fail_after(30):  # what is not acknowledged yet would come again
+                    while any(each.pending for each in await queue.client.bus.groups()):  # noqa: ASYNC110
+                        await sleep(0.01)
                 await broker.kill()
                 journal.append(event("while-away"))
                 group.cancel_scope.cancel()
@@ -86,6 +90,26 @@ async def test_it_says_why_it_is_not_connected(broker: Broker, tmp_path: Path) -
             group.cancel_scope.cancel()
 
 
+async def test_a_bus_near_by_is_looked_for_often(broker: Broker, tmp_path: Path) -> None:
+    """Whoever has heard that it is there does not find it out of reach for seconds."""
+    looks = 0
+
+    def config() -> QueueConfig:
+        nonlocal looks
+        looks += 1
+        return broker.config
+
+    commands: Commands = None  # type: ignore[assignment]
+    await broker.kill()
+    with Journal.open(tmp_path / "j.db") as journal:
+        side = SuiteSide("x", commands, journal)
+        async with create_task_group() as group:
+            one = BusLink(config, side, source="s", schemas=Schemas, obey=False, longest_s=0.01)
+            await group.start(one.run)
+            await eventually(lambda: looks > 50)
+            group.cancel_scope.cancel()
+
+
 async def test_a_bus_that_went_away_is_told(broker: Broker, tmp_path: Path) -> None:
     """Not only one that never came."""
     with Journal.open(tmp_path / "j.db") as journal:
@@ -114,7 +138,7 @@ async def test_a_bus_that_keeps_nothing_is_one_too(broker: Broker, tmp_path: Pat
             side = SuiteSide("x", commands, journal)
             one = BusLink(lambda: config, side, source="s", schemas=Schemas, obey=True)
             await group.start(one.run)
-            await eventually(lambda: one.health().status is Status.UP, 10)
+            await eventually(lambda: one.health().status is Status.UP, 30)
             while not heard:
                 journal.append(event(f"e{len(journal.latest(99))}"))
                 await sleep(0.01)

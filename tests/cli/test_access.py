@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.harness import Bench
+from tests.identity.manor import open_manor
 
 
 @pytest.mark.slow
@@ -49,10 +51,55 @@ def test_completion_completes_commands_and_options() -> None:
     script = subprocess.run(
         [*program, "completion", "bash"], capture_output=True, text=True, check=True
     ).stdout
-    asked = {"_INTERTIE_COMPLETE": "bash_complete", "COMP_WORDS": "intertie re", "COMP_CWORD": "1"}
+    asked = {
+        "_INTERTIE_COMPLETE": "bash_complete",
+        "COMP_WORDS": "intertie rest",
+        "COMP_CWORD": "1",
+    }
     answer = subprocess.run(
         program, capture_output=True, text=True, check=False, env={**os.environ, **asked}
     ).stdout
 
     assert "_INTERTIE_COMPLETE" in script
-    assert answer.split() == ["plain,restart"]
+    assert answer.split() == ["plain,restart", "plain,restore"]
+
+
+@pytest.mark.slow
+@pytest.mark.anyio
+async def test_a_token_for_a_user_has_its_roles(tmp_path: Path) -> None:
+    """Made by its login, and ended by itself."""
+    async with open_manor(tmp_path) as manor:
+        await manor.add("dee", tenant="acme", groups=("admins",))
+        made = await manor.ok("token", "--user", "dee", "--tenant", "acme")
+        mixed = await manor.run("token", "--user", "dee", "--role", "clerk")
+        async with manor.api(made.out.strip()) as api:
+            before = (await api.get("/api/users")).json()["items"]
+            revoked = await manor.ok("token", "--revoke", "-", typed=made.out)
+            after = (await api.get("/api/users")).status_code
+
+    assert [each["login"] for each in before] == ["dee"]
+    assert revoked.out.startswith("revoked ")
+    assert after == 401
+    assert mixed.code == 2
+
+
+@pytest.mark.slow
+@pytest.mark.anyio
+async def test_after_a_leak_all_tokens_end(tmp_path: Path) -> None:
+    """Those made before; the next is good."""
+    async with open_manor(tmp_path) as manor:
+        await manor.add("ann", groups=("admins",))
+        codes: list[int] = []
+        old = (await manor.ok("token", "--user", "ann")).out.strip()
+        replaced = await manor.ok("token", "--replace-keys")
+        new = (await manor.ok("token", "--user", "ann")).out.strip()
+        for text in (old, new):
+            async with manor.api(text) as api:
+                codes.append((await api.get("/api/users")).status_code)
+        mixed = await manor.run("token", "--replace-keys", "--revoke", "x")
+        rows = (await manor.ok("audit", "list", "--json")).out
+
+    assert replaced.out.startswith("signs with ")
+    assert codes == [401, 200]
+    assert mixed.code == 2
+    assert "token.replace-keys" in rows

@@ -1,13 +1,14 @@
 """The bus of a running suite: command line, REST, and what services are told."""
 
 import contextlib
+import itertools
 import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import anyio
@@ -70,14 +71,19 @@ def variable(shop: Bench, name: str) -> str:
     return found[name]
 
 
-def wait_for(shop: Bench, topic: str, *publish: str) -> dict[str, object]:
-    """The first event of the topic after a command was run."""
+def wait_for(shop: Bench, topic: str, publish: Callable[[int], Sequence[str]]) -> dict[str, object]:
+    """The first event of the topic while `publish` is done again and again.
+
+    With other words each time where the answer is one event: the first may be told before the tail
+    listens.
+    """
     argv = [sys.executable, "-m", "intertie", "bus", "tail", topic, "-n", "1", "--json"]
     with subprocess.Popen(argv, cwd=shop.folder, stdout=subprocess.PIPE, text=True) as tail:
         assert tail.stdout is not None
+        number = itertools.count()
         try:
             while tail.poll() is None:
-                shop.ok("bus", "publish", *publish)
+                shop.ok("bus", "publish", *publish(next(number)))
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     tail.wait(timeout=0.5)
             found: dict[str, object] = json.loads(tail.stdout.read())
@@ -100,7 +106,7 @@ def test_info_says_what_the_bus_can_do(shop: Bench) -> None:
 
 def test_what_is_published_can_be_watched(shop: Bench) -> None:
     """A pattern chooses; the event is a whole one."""
-    found = wait_for(shop, "orders.#", "orders.new", '{"n": 1}', "--subject", "o-1")
+    found = wait_for(shop, "orders.#", lambda _: ("orders.new", '{"n": 1}', "--subject", "o-1"))
 
     assert (found["type"], found["subject"], found["data"]) == ("orders.new", "o-1", {"n": 1})
     assert found["source"] == "intertie/shop"
@@ -139,13 +145,16 @@ def test_dead_letters_are_listed_shown_replayed_and_dropped(shop: Bench) -> None
 def test_a_command_over_the_bus_is_obeyed_and_answered(shop: Bench) -> None:
     """`events` shows the answer among all others."""
     before = shop.service("other")["replicas"][0]["pid"]
-    data = json.dumps({"services": ["other"], "idempotency_key": "once"})
 
-    answer = wait_for(shop, "suite.control.answer", "suite.control.restart", data)
+    def restart(number: int) -> Sequence[str]:
+        data = {"services": ["other"], "idempotency_key": f"once-{number}"}
+        return "suite.control.restart", json.dumps(data)
+
+    answer = wait_for(shop, "suite.control.answer", restart)
 
     assert answer["data"]["status"] == "done"  # type: ignore[index]
     assert shop.service("other")["replicas"][0]["pid"] != before
-    assert "idempotency_key=once" in shop.ok("events").out
+    assert "idempotency_key=once-0" in shop.ok("events").out
 
 
 @pytest.mark.parametrize(
@@ -190,9 +199,8 @@ def test_services_and_bus_survive_a_killed_daemon(shop: Bench) -> None:
 
     assert shop.service("bus")["replicas"][0]["pid"] == pid
     assert variable(shop, "INTERTIE_BUS_URL") == url
-    answer = wait_for(
-        shop, "suite.control.answer", "suite.control.restart", '{"services": ["other"]}'
-    )
+    restart = ("suite.control.restart", '{"services": ["other"]}')
+    answer = wait_for(shop, "suite.control.answer", lambda _: restart)
     assert answer["data"]["status"] == "done"  # type: ignore[index]
 
 

@@ -41,6 +41,20 @@ def test_check_speaks_json(bench: Bench) -> None:
     assert (good.code, good.json()) == (0, {"valid": True, "faults": []})
 
 
+def test_check_knows_the_kinds_of_integrations(bench: Bench) -> None:
+    """One that there is not is a fault of the file, and nothing starts with it."""
+    bench.write(GOOD + "integrations: {chat: {kind: slakc}}\n")
+
+    failed = bench("check")
+    started = bench("up", "--detach")
+
+    assert failed.code == 2
+    assert "suite.yaml:4:23: integrations.chat.kind: no kind is called 'slakc'" in failed.err
+    assert "did you mean slack?" in failed.err
+    assert started.code == 2
+    assert "did you mean slack?" in started.err
+
+
 def test_check_takes_an_environment(bench: Bench) -> None:
     """The overlay is part of what is checked."""
     bench.write(GOOD + "environments:\n  prod: {services: {a: {replicas: 0}}}\n")

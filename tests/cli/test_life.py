@@ -98,7 +98,7 @@ def test_ctrl_c_stops_the_suite(bench: Bench) -> None:
 
         attached.send_signal(signal.SIGINT)
 
-        attached.wait(30)
+        attached.wait(60)
     assert bench.processes() == []
 
 
@@ -112,6 +112,21 @@ def test_a_killed_daemon_is_cleaned_up_by_down(bench: Bench) -> None:
     done = bench.ok("down")
 
     assert "leftover" in done.out
+    assert bench.processes() == []
+
+
+def test_a_daemon_whose_up_was_killed_is_known_to_down(bench: Bench) -> None:
+    """From its first moment, before it has done anything."""
+    bench.write(SUITE)
+    command = [sys.executable, "-m", "intertie", "up", "--detach"]
+    started = subprocess.Popen(command, cwd=bench.folder, stdout=subprocess.DEVNULL)
+    while not bench.processes():
+        assert started.poll() is None
+    started.kill()
+    started.wait()
+
+    bench.ok("down")
+
     assert bench.processes() == []
 
 
@@ -162,7 +177,7 @@ def test_two_that_start_it_at_once_both_get_it(bench: Bench) -> None:
         subprocess.Popen(command, cwd=bench.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(2)
     ]
-    told = [each.communicate(timeout=60) for each in both]
+    told = [each.communicate(timeout=120) for each in both]
 
     assert [each.returncode for each in both] == [0, 0], told
     assert sum("daemon" in each.cmdline() for each in bench.processes()) == 1

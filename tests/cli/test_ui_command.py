@@ -65,7 +65,7 @@ def test_in_a_terminal_it_shows_the_suite_until_q(running: Bench) -> None:
         os.write(controller, b"q")
         drawn += read_until(controller, b"\x1b[?1049l")
 
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
     assert b"gateway" in drawn
 
@@ -78,7 +78,7 @@ def test_without_a_running_suite_it_says_what_to_do(bench: Bench) -> None:
     with in_terminal(bench) as (process, controller):
         said = read_until(controller, b"start it with `intertie up`")
 
-        assert process.wait(20) == 1
+        assert process.wait(60) == 1
 
     assert said.startswith(b"error: cannot show the terminal UI: the suite is not running")
 
@@ -106,7 +106,7 @@ def in_terminal(on: Bench) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
         os.close(controller)
 
 
-def read_until(controller: int, wanted: bytes, within_s: float = 30.0) -> bytes:
+def read_until(controller: int, wanted: bytes, within_s: float = 60.0) -> bytes:
     """What the terminal got, up to and with `wanted`."""
     got = b""
     deadline = time.monotonic() + within_s

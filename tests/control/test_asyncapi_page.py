@@ -169,6 +169,7 @@ def test_a_browser_shows_every_topic(opened: Page) -> None:
     width = opened.evaluate("document.documentElement.scrollWidth")
     assert width <= 400
     opened.click("nav a[href='#topic-evil']")
+    opened.wait_for_url(f"{ADDRESS}#topic-evil")
     assert opened.url.endswith("#topic-evil")
 
 

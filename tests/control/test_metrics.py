@@ -48,3 +48,22 @@ async def test_the_text_names_type_and_help() -> None:
     assert "# TYPE intertie_replica_restarts_total counter" in text
     assert "# HELP intertie_service_up" in text
     assert "intertie_daemon_process_resident_memory_bytes" in text
+
+
+async def test_what_the_cache_did_is_counted() -> None:
+    """Where there is one that answers; no number is made up for one that is away."""
+    names = ("hits", "misses", "passed", "errors", "stored", "evicted", "bytes_from_store")
+    counted = dict.fromkeys((*names, "answers", "bytes", "max_bytes"), 7)
+
+    async def there() -> dict[str, int]:
+        return counted
+
+    async def away() -> dict[str, int]:
+        return {}
+
+    flat = await Metrics(lambda: snapshot(None), cache=there).as_json()
+    none = await Metrics(lambda: snapshot(None), cache=away).as_json()
+
+    assert flat["intertie_cache_hits_total"] == {"": 7.0}
+    assert flat["intertie_cache_bytes"] == {"": 7.0}
+    assert not [name for name in none if name.startswith("intertie_cache")]

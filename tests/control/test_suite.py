@@ -1,5 +1,9 @@
 """Bring the running suite to what the file says."""
 
+import subprocess
+import sys
+
+import httpx
 import pytest
 
 from tests.harness import Bench
@@ -22,7 +26,7 @@ def test_only_what_differs_is_touched(bench: Bench) -> None:
     bench.ok("up", "--detach")
     kept = bench.service("kept")["replicas"][0]["pid"]
     text = TEXT.replace("1001", "2001").replace(
-        "gone: {command: sleep 1002}", "new: {command: sleep 3}"
+        "gone: {command: sleep 1002}", "new: {command: sleep 1003}"
     )
     bench.write(text)
 
@@ -34,6 +38,28 @@ def test_only_what_differs_is_touched(bench: Bench) -> None:
     assert any("1001" in line and "2001" in line for line in planned["lines"])
     assert {each["name"] for each in bench.ok("ps", "--json").json()} == {"kept", "changed", "new"}
     assert bench.service("kept")["replicas"][0]["pid"] == kept
+
+
+def test_the_newest_file_counts_however_long_an_older_change_takes(bench: Bench) -> None:
+    """An `up` that still waits for a service brings no older routes back when it ends."""
+    slow = "slow: {command: sh -c 'until test -e go; do sleep 0.05; done; echo up; sleep 1000',"
+    slow += " ready_log_line: up}"
+    route = "{path: /%s, redirect: {to: /elsewhere, status: 301}, auth_required: false}"
+    text = f"suite: apply\napi: {{port: auto}}\nservices:\n  {slow}\ngateway:\n  port: auto\n"
+    bench.write(text + f"  routes: [{route % 'old'}]\n")
+    command = [sys.executable, "-m", "intertie", "up", "--detach"]
+    with subprocess.Popen(command, cwd=bench.folder, stdout=subprocess.DEVNULL) as up:
+        while "slow" not in bench("ps", "--json").out:
+            assert up.poll() is None
+        bench.write(text + f"  routes: [{route % 'new'}]\n")
+        bench.ok("apply")
+        (bench.folder / "go").touch()
+        assert up.wait(120) == 0
+
+    door = bench.daemon()["gateway_url"]
+
+    assert httpx.get(f"{door}/new", trust_env=False, timeout=60).status_code == 301
+    assert httpx.get(f"{door}/old", trust_env=False, timeout=60).status_code == 404
 
 
 def test_plan_changes_nothing(bench: Bench) -> None:

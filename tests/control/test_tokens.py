@@ -10,7 +10,7 @@ from intertie.control.actor import Actor
 from intertie.control.tokens import Tokens
 from intertie.errors import AccessDeniedError
 from intertie.identity.issuer import Issuer
-from intertie.suite.model import Jwt
+from intertie.suite.gateway import Gateway, Jwt
 
 USER = Actor("test", may_read=True, may_write=True)
 
@@ -18,7 +18,7 @@ USER = Actor("test", may_read=True, may_write=True)
 def test_a_token_is_made_by_the_suites_settings(tmp_path: Path) -> None:
     """Audience and lifetime are the file's unless the caller wants another lifetime."""
     issuer = Issuer.open(tmp_path)
-    tokens = Tokens(lambda: issuer, lambda: Jwt(audience="shop", token_expiry=120.0))
+    tokens = Tokens(lambda: issuer, lambda: Gateway(jwt=Jwt(audience="shop", token_expiry=120.0)))
 
     token = tokens.mint(USER, "ann", roles=["admin"], ttl_s=None)
     short = tokens.mint(USER, "ann", roles=[], ttl_s=5.0)
@@ -32,7 +32,7 @@ def test_a_token_is_made_by_the_suites_settings(tmp_path: Path) -> None:
 
 def test_only_who_may_write_gets_one(tmp_path: Path) -> None:
     """A token opens protected routes: reading rights are not enough."""
-    tokens = Tokens(lambda: Issuer.open(tmp_path), Jwt)
+    tokens = Tokens(lambda: Issuer.open(tmp_path), Gateway)
 
     with pytest.raises(AccessDeniedError):
         tokens.mint(Actor("r", may_read=True, may_write=False), "eve", roles=[], ttl_s=None)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field, JsonValue
 from starlette.responses import HTMLResponse
 
@@ -15,6 +15,12 @@ from intertie.control.asyncapi_page import POLICY, page
 from intertie.control.bus import BusInfo, readable
 from intertie.event import Event
 
+_GROUP = "^[A-Za-z0-9_-]{1,100}$"
+_WORD = "[A-Za-z0-9_-]{1,64}"
+_TOPIC = rf"^{_WORD}(\.{_WORD}){{0,15}}$"
+_PATTERN = rf"^(({_WORD}|\*)(\.({_WORD}|\*)){{0,15}}(\.#)?|#)$"
+Group = Annotated[str, Path(pattern=_GROUP)]
+
 router = APIRouter(prefix="/api/bus", tags=["bus"])
 pages = APIRouter(tags=["bus"])
 
@@ -22,7 +28,7 @@ pages = APIRouter(tags=["bus"])
 class MessageBody(Body):
     """What to publish."""
 
-    topic: Annotated[str, Field(max_length=1_100)]
+    topic: Annotated[str, Field(json_schema_extra={"pattern": _TOPIC})]
     data: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
     subject: Annotated[str, Field(max_length=1_000)] = ""
     key: Annotated[str, Field(max_length=1_000)] | None = None
@@ -76,7 +82,9 @@ async def publish(control: Use, actor: Writer, body: MessageBody) -> Event:
 
 @router.get("/messages", status_code=200, response_class=live.EventStream)
 async def tail(
-    control: Use, actor: Reader, topic: Annotated[str, Query(max_length=1_100)] = "#"
+    control: Use,
+    actor: Reader,
+    topic: Annotated[str, Query(json_schema_extra={"pattern": _PATTERN})] = "#",
 ) -> Response:
     """Events of a topic or pattern from now on, as server-sent events."""
     return live.EventStream(
@@ -95,7 +103,7 @@ async def groups(control: Use, actor: Reader) -> list[GroupStatus]:
 async def dead_letters(
     control: Use,
     actor: Reader,
-    group: Annotated[str | None, Query(max_length=100)] = None,
+    group: Annotated[str | None, Query(pattern=_GROUP)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[Letter]:
     """Messages that a group could not deal with, oldest first."""
@@ -103,13 +111,13 @@ async def dead_letters(
 
 
 @router.post("/dead-letters/{group}/{id}/replay", status_code=204)
-async def replay(control: Use, actor: Writer, group: str, id: str) -> None:
+async def replay(control: Use, actor: Writer, group: Group, id: str) -> None:
     """Deliver it to its group anew, as if for the first time."""
     await control.bus.replay(actor, group, id)
 
 
 @router.delete("/dead-letters/{group}/{id}", status_code=204)
-async def drop(control: Use, actor: Writer, group: str, id: str) -> None:
+async def drop(control: Use, actor: Writer, group: Group, id: str) -> None:
     """Forget it."""
     await control.bus.drop(actor, group, id)
 

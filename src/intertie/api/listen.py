@@ -1,6 +1,7 @@
 """The socket of the management API. Light: it is bound before the framework is loaded."""
 
 import socket
+from pathlib import Path
 
 from intertie.errors import DaemonError
 
@@ -24,3 +25,20 @@ def bind(host: str, port: int) -> socket.socket:
             " set `api: {port: …}` in the suite file, or `port: auto`"
         ) from exc
     return listener
+
+
+def bind_socket(path: Path) -> socket.socket:
+    """A listening socket for its owner only; one that a killed process left is taken over.
+
+    Its name must be short: the system takes about 100 bytes, so be in its folder or near it.
+    """
+    path.unlink(missing_ok=True)
+    made = socket.socket(socket.AF_UNIX)
+    try:
+        made.bind(str(path))
+        path.chmod(0o600)
+        made.listen(_BACKLOG)
+    except OSError:
+        made.close()
+        raise
+    return made

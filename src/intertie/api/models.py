@@ -1,12 +1,40 @@
 """Bodies of the management API; what `/openapi.json` publishes."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from intertie.control.rule_difference import RuleDifference
 from intertie.runtime.change import Change
-from intertie.suite.values import Duration, SmallCount
+from intertie.suite.values import MAX_DURATION_S, parse_duration
+
+_SHORTEST = 2
+_TTL = r"^([1-9][0-9]{0,2}d)?([1-9][0-9]{0,3}h)?([1-9][0-9]{0,5}m)?([1-9][0-9]{0,7}s)?$"
+_Text = Annotated[str, Field(pattern=_TTL, min_length=_SHORTEST)]
+_Number = Annotated[float, Field(ge=1, le=MAX_DURATION_S)]
+
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 3.0 is 3."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _ttl(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if len(value) < _SHORTEST or not re.search(_TTL, value):
+        raise ValueError("expected a duration such as 30s, 5m or 1h30m")
+    return parse_duration(value)
+
+
+Flag = Annotated[bool, Field(strict=True)]
+Ttl = Annotated[
+    float,
+    Field(strict=True, ge=1, le=MAX_DURATION_S),
+    BeforeValidator(_ttl, json_schema_input_type=_Text | _Number),
+]
 
 
 class Body(BaseModel):
@@ -24,14 +52,14 @@ class ServicesBody(Body):
 class StartBody(ServicesBody):
     """Which services to start."""
 
-    no_deps: bool = False
+    no_deps: Flag = False
     """Start just these, whatever they depend on."""
 
 
 class ScaleBody(Body):
     """How many replicas to have."""
 
-    replicas: SmallCount
+    replicas: Annotated[int, Field(strict=True, ge=1, le=256), BeforeValidator(_whole)]
 
 
 class RunBody(Body):
@@ -41,7 +69,7 @@ class RunBody(Body):
     """Empty: the service's own."""
     environment: Annotated[dict[str, str], Field(max_length=1000)] = {}
     """Added to the service's."""
-    no_deps: bool = False
+    no_deps: Flag = False
     """Do not start what the service depends on."""
 
 
@@ -50,7 +78,7 @@ class TokenBody(Body):
 
     subject: Annotated[str, Field(min_length=1, max_length=200)]
     roles: Annotated[list[str], Field(max_length=50)] = []
-    ttl: Duration | None = None
+    ttl: Ttl | None = None
     """None means the suite file's `token_expiry`."""
 
 
@@ -116,6 +144,8 @@ class PlanView(BaseModel):
     steps: list[dict[str, object]]
     lines: list[str]
     """The same for a person."""
+    rules: RuleDifference | None = None
+    """What changed rules would have told of the past; None: none changes, or none run."""
 
 
 class DependencyHealth(BaseModel):

@@ -3,13 +3,37 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Header, Query, Response
+from fastapi import APIRouter, FastAPI, Header, Path, Query, Response
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse
 
-from intertie.api import bus, live, problem, terminal, views
+from intertie.api import (
+    bus,
+    cache,
+    dashboard,
+    described,
+    graphql,
+    heartbeats,
+    identity,
+    incident,
+    integrations,
+    live,
+    live_socket,
+    monitoring,
+    problem,
+    prometheus_api,
+    remediation,
+    rule_insight,
+    schedule,
+    slo,
+    status_page,
+    terminal,
+    traces,
+    views,
+)
 from intertie.api.access import Reader, Use, Writer
+from intertie.api.admin import routes as admin
 from intertie.api.models import (
     Accepted,
     ChangePage,
@@ -22,9 +46,8 @@ from intertie.api.models import (
     ServicesBody,
     ServiceView,
     StartBody,
-    TokenAnswer,
-    TokenBody,
 )
+from intertie.api.traced import Traced
 from intertie.control.jobs import Order
 from intertie.control.use_cases import Control
 from intertie.plugins.standing import PluginStatus
@@ -35,17 +58,20 @@ from intertie.runtime.log_filter import Filter
 from intertie.runtime.log_record import Level
 from intertie.runtime.log_tap import Stream
 from intertie.runtime.logs import LogLine
+from intertie.trace_context import Tracer
 
-Page = Annotated[int, Query(ge=1)]
+Page = Annotated[int, Query(ge=1, le=1_000_000)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 _ERRORS: dict[int | str, dict[str, object]] = {
-    "default": {"model": problem.Problem, "description": "A problem document (RFC 9457)"}
+    "default": {"description": "A problem document (RFC 9457)"}
 }
 router = APIRouter(responses=_ERRORS)
 
 
-def create_app(control: Control | None, *, hosts: list[str] | None = None) -> FastAPI:
+def create_app(
+    control: Control | None, *, hosts: list[str] | None = None, tracer: Tracer | None = None
+) -> FastAPI:
     """The ASGI application; `None` only to print the OpenAPI document.
 
     `hosts` are the Host names answered: others are refused, so that a web page whose name was
@@ -60,11 +86,34 @@ def create_app(control: Control | None, *, hosts: list[str] | None = None) -> Fa
     )
     app.state.control = control
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts or ["*"])
+    app.add_middleware(Traced, tracer=tracer or Tracer())
     problem.install(app)
+    described.install(app)
     app.include_router(router)
     app.include_router(terminal.router, responses=_ERRORS)
     app.include_router(bus.router, responses=_ERRORS)
+    app.include_router(identity.router, responses=_ERRORS)
+    app.include_router(cache.router, responses=_ERRORS)
+    app.include_router(integrations.router, responses=_ERRORS)
+    app.include_router(integrations.managed, responses=_ERRORS)
+    app.include_router(schedule.router, responses=_ERRORS)
+    app.include_router(schedule.backups, responses=_ERRORS)
+    app.include_router(remediation.router, responses=_ERRORS)
+    app.include_router(slo.router, responses=_ERRORS)
+    app.include_router(monitoring.router, responses=_ERRORS)
+    app.include_router(dashboard.router, responses=_ERRORS)
+    app.include_router(status_page.router, responses=_ERRORS)
+    app.include_router(monitoring.alerts, responses=_ERRORS)
+    app.include_router(heartbeats.router, responses=_ERRORS)
+    app.include_router(heartbeats.on_call, responses=_ERRORS)
+    app.include_router(rule_insight.router, responses=_ERRORS)
+    app.include_router(monitoring.pushed)
+    app.include_router(traces.router, responses=_ERRORS)
+    app.include_router(traces.pushed)
+    app.include_router(prometheus_api.router)
+    app.include_router(incident.router, responses=_ERRORS)
     app.include_router(bus.pages, responses=_ERRORS)
+    app.router.routes += [*live_socket.routes(), *graphql.routes(), *admin.routes()]
     return app
 
 
@@ -191,6 +240,17 @@ async def search_logs(
     return list(found)
 
 
+@router.get("/api/logs/trace/{trace_id}", tags=["services"])
+async def logs_of_trace(
+    control: Use,
+    _: Reader,
+    trace_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")],
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+) -> list[LogLine]:
+    """Lines that hold the id of a trace, of all services and of the daemon, by their times."""
+    return list(await control.logs.of_trace(trace_id, limit=limit))
+
+
 @router.get("/api/changes", tags=["changes"])
 async def changes(control: Use, _: Reader, page: Page = 1, limit: Limit = 20) -> ChangePage:
     """Changes, newest first."""
@@ -223,9 +283,13 @@ async def abort(control: Use, actor: Writer, id: str) -> Accepted:
 
 
 @router.get("/api/plan", tags=["suite"])
-async def plan(control: Use, _: Reader) -> PlanView:
-    """Read the suite file again and say what `apply` would do."""
-    return views.plan(await control.suite.plan())
+async def plan(control: Use, actor: Reader) -> PlanView:
+    """Read the suite file again and say what `apply` would do.
+
+    Of rules that change also what they would have told of the last seven days.
+    """
+    todo = await control.suite.plan()
+    return views.plan(todo, await control.insight.replays.difference(actor))
 
 
 @router.post("/api/apply", tags=["suite"], status_code=202)
@@ -239,13 +303,6 @@ async def shutdown(control: Use, actor: Writer) -> LiveView:
     """Stop everything, dependents first, and end the daemon."""
     control.suite.shutdown(actor)
     return LiveView()
-
-
-@router.post("/api/tokens", tags=["identity"], status_code=201)
-async def tokens(control: Use, actor: Writer, body: TokenBody) -> TokenAnswer:
-    """A token that the gateway accepts."""
-    token = control.tokens.mint(actor, body.subject, roles=body.roles, ttl_s=body.ttl)
-    return TokenAnswer(access_token=token.access_token, expires_in=token.expires_in)
 
 
 @router.get("/api/events", tags=["events"], status_code=200, response_class=live.EventStream)

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 import uvicorn
 from anyio import CancelScope, Event, create_task_group, sleep_forever
 from anyio.abc import TaskStatus
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
+from intertie.api.live_socket_link import MAX_BYTES
+from intertie.api.live_socket_protocol import protocol
 from intertie.runtime.component import Health, Status
 
 
@@ -38,13 +40,15 @@ class _Server(uvicorn.Server):
 class ApiServer:
     """Serves the application on `listener`, which it closes."""
 
-    def __init__(self, app: FastAPI, listener: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
         self._listener = listener
         self._server = _Server(
             uvicorn.Config(
                 app,
                 lifespan="off",
                 log_config=None,
+                ws=protocol,
+                ws_max_size=2 * MAX_BYTES,  # what is a little too large is told so in our words
                 access_log=False,
                 server_header=False,
                 date_header=False,

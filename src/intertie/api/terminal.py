@@ -36,7 +36,9 @@ async def write(
     control: Use,
     actor: Writer,
     name: str,
-    data: Annotated[bytes, Body(media_type="application/octet-stream", max_length=_LONGEST_INPUT)],
+    data: Annotated[
+        bytes, Body(media_type="application/octet-stream", min_length=1, max_length=_LONGEST_INPUT)
+    ],
     index: Index = 0,
 ) -> LiveView:
     """Type the body, at most 64 KiB."""

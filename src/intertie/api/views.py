@@ -9,6 +9,8 @@ from intertie.api import live
 from intertie.api.models import DependencyHealth, HealthView, PlanView, ReplicaView, ServiceView
 from intertie.control.health import Report, status_of
 from intertie.control.jobs import Failure, Output
+from intertie.control.rule_difference import RuleDifference
+from intertie.control.rule_difference import lines as rule_lines
 from intertie.drivers import Exit
 from intertie.plan import Plan, Replica, ServiceStatus, as_dict, describe
 from intertie.runtime.logs import LogLine
@@ -73,8 +75,13 @@ def health(report: Report) -> HealthView:
     )
 
 
-def plan(todo: Plan) -> PlanView:
+def plan(todo: Plan, rules: RuleDifference | None = None) -> PlanView:
     """The steps, and the same for a person."""
     return PlanView(
-        steps=[dict(step) for step in as_dict(todo)["steps"]], lines=list(describe(todo))
+        steps=[dict(step) for step in as_dict(todo)["steps"]],
+        lines=[
+            *(describe(todo) if todo.steps or rules is None else ()),
+            *(rule_lines(rules) if rules is not None else ()),
+        ],
+        rules=rules,
     )

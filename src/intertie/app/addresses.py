@@ -15,7 +15,8 @@ def addresses(suite: Suite, listener: socket.socket) -> Mapping[str, str]:
     api = {"api": f"http://{reachable(host)}:{port}"}
     if suite.gateway is None:
         return api
-    return {"gateway": f"http://{reachable(suite.gateway.host)}:{suite.gateway.port}", **api}
+    scheme = "https" if suite.gateway.tls else "http"
+    return {"gateway": f"{scheme}://{reachable(suite.gateway.host)}:{suite.gateway.port}", **api}
 
 
 def host_names(host: str) -> list[str]:

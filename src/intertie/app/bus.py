@@ -15,12 +15,13 @@ from intertie.event import Event
 from intertie.runtime.component import Health, Status
 from intertie.runtime.journal import Journal
 from intertie.suite.bus import QueueConfig
+from intertie.trace_context import Tracer
 
 log = logging.getLogger(__name__)
 
 READER = "bus"
 _WAIT_S = 0.1
-_LONGEST_S = 5.0
+LONGEST_S = 5.0
 
 
 class SuiteSide:
@@ -66,16 +67,28 @@ class BusLink:
         source: str,
         schemas: Callable[[], Schemas],
         obey: bool,
+        tracer: Tracer | None = None,
+        longest_s: float = LONGEST_S,
     ) -> None:
-        """`config` is asked for each connection: it may hold secrets, which live no longer."""
+        """`config` is asked for each connection: it may hold secrets, which live no longer.
+
+        The wait between two attempts grows up to `longest_s`.
+        """
         self._config = config
         self._side = side
         self._source = source
         self._schemas = schemas
         self._obey = obey
+        self._tracer = tracer
+        self._longest_s = longest_s
         self._client: Client | None = None
         self._bridge: Bridge | None = None
         self._reason = "not connected yet"
+
+    @property
+    def connected(self) -> Client | None:
+        """None while there is no connection."""
+        return self._client
 
     @property
     def client(self) -> Client:
@@ -95,7 +108,7 @@ class BusLink:
                     self._config(), source=self._source, schemas=self._schemas()
                 ) as client:
                     self._client = client
-                    self._bridge = Bridge(client, self._side, obey=self._obey)
+                    self._bridge = Bridge(client, self._side, obey=self._obey, tracer=self._tracer)
                     await self._bridge.run()
             except* (BusError, StoreError) as group:
                 reason = str(_first(group))
@@ -104,10 +117,10 @@ class BusLink:
                 self._reason = reason
             finally:
                 self._client = self._bridge = None
-            if current_time() - began > _LONGEST_S:
+            if current_time() - began > self._longest_s:
                 wait_s = _WAIT_S
             await sleep(wait_s)
-            wait_s = min(_LONGEST_S, wait_s * 2)
+            wait_s = min(self._longest_s, wait_s * 2)
 
     def health(self) -> Health:
         """See Component."""

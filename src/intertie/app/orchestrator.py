@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import partial
 from importlib import import_module
 from pathlib import Path
+from time import time
 from typing import TYPE_CHECKING, Self
 
 import anyio
@@ -29,10 +30,18 @@ from anyio import (
 from anyio.abc import TaskGroup, TaskStatus
 
 from intertie.api.listen import bind
+from intertie.app import edge
 from intertie.app.addresses import addresses
+from intertie.app.edge import Edge
+from intertie.app.identity import AUTHZ_SOCKET, settings_of
+from intertie.app.monitoring import SuiteMonitoring
+from intertie.app.pausing import let_go
+from intertie.app.tasks import SuiteTasks
+from intertie.app.tracing import SuiteTraces, traced_gateway, tracing_of
 from intertie.bus.background import Background
 from intertie.bus.url import to_url
 from intertie.control.actor import Actor
+from intertie.control.declared import check as check_parts
 from intertie.control.suite import SuiteControl, Wanted
 from intertie.drivers import proc
 from intertie.drivers.process import ProcessDriver
@@ -46,13 +55,11 @@ from intertie.runtime.bus_engine import BUS, BusEngine
 from intertie.runtime.cascade import Cascade
 from intertie.runtime.change import Changes
 from intertie.runtime.daemon import Lock, log_to_stderr
-from intertie.runtime.engines import GATEWAY, gateway_service
 from intertie.runtime.environment import Surroundings, inherited
 from intertie.runtime.folder import STATE_FOLDER, Daemon, StateFolder, find_suite
 from intertie.runtime.hub import EventHub
 from intertie.runtime.journal import Journal
 from intertie.runtime.ledger import Ledger
-from intertie.runtime.logs import Source, log_path
 from intertie.runtime.ports import Ports
 from intertie.runtime.remains import reap_all
 from intertie.runtime.supervisor import Supervisor
@@ -65,23 +72,29 @@ from intertie.suite.plugins import Plugins
 from intertie.suite.points import IntegrationPoints
 from intertie.suite.secret import lookup, resolve
 from intertie.suite.topic_files import topic_schemas
+from intertie.trace_context import Tracer
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from intertie.app.bus import SuiteSide
+    from intertie.app.integrations import SuiteIntegrations
     from intertie.app.plugins import SuitePlugins
-    from intertie.gateway.controller import GatewayController
+    from intertie.app.remediation import SuiteRemediation
+    from intertie.control.identity_desk import Opened
     from intertie.identity.issuer import Issuer
     from intertie.plugins import PluginManager
+    from intertie.runtime.rotation import Rotator
 
 log = logging.getLogger(__name__)
 
 _THE_DAEMON = Actor("up", may_read=True, may_write=True)
+_THE_PROGRAM = Actor("program", may_read=True, may_write=True)
 _FRONT = "intertie.app.front"
+_IDENTITIES = "intertie.app.identities"
 _WATCHERS = "intertie.app.watchers"
 _PLUGINS = "intertie.app.plugins"
-ENGINES = frozenset({GATEWAY, BUS})
+ENGINES = edge.ENGINES | {BUS}
 _REMEMBERED = 1_000
 _LAST_WORDS_S = 1.0
 _HEAD_START_S = 0.3
@@ -97,8 +110,8 @@ class Settings:
     folder: StateFolder
     profiles: tuple[str, ...] = ()
     insecure_local: bool = False
-    launcher: int | None = None
-    """Pid of the command that starts this daemon, and must still be there when it begins."""
+    lock: int | None = None
+    """The descriptor of the folder's lock, when who starts this daemon took it already."""
     idle: bool = False
     """Start engines only; services start when told."""
 
@@ -121,6 +134,8 @@ class Inner:
     addresses: Mapping[str, str]
     records: Records
     journal: Journal
+    opened: "Opened | None"
+    """Users and keys; None where the suite has none."""
 
 
 class SuiteOrchestrator:
@@ -136,9 +151,10 @@ class SuiteOrchestrator:
         self.folder.create()
         self.stopping = Event()
         self.ledger = Ledger(self.folder.ledger)
-        self._gateway_port = self._port_of_a_running(GATEWAY)
+        left = {entry.service: entry.port for entry in self.ledger.entries()}
+        self.edge = Edge(self.folder, settings.file.parent, left=left)
         self._bus_engine = BusEngine(self.folder.bus)
-        self._bus_port = self._port_of_a_running(BUS) or self._bus_engine.last_port
+        self._bus_port = left.get(BUS) or self._bus_engine.last_port
         self._journal: Journal | None = None
         self._bridged: SuiteSide | None = None
         self._background = Background()
@@ -146,11 +162,32 @@ class SuiteOrchestrator:
         """Plugins to run in this process, in place of the suite's own in one of theirs."""
         self.asgi: ASGIApp | None = None
         """The management API, once it runs."""
+        self.integrations: SuiteIntegrations | None = None
+        """Connections to services outside, once it runs."""
+        self.monitoring = SuiteMonitoring(self)
+        """What is measured, once the suite asks for that."""
+        self.rotator: Rotator | None = None
+        """Keeps the logs, once it runs."""
+        self.tasks = SuiteTasks(self)
+        """What is done at set times, once the suite asks for that."""
+        self.remediation: SuiteRemediation | None = None
+        """Answers alerts, once it runs."""
         self.plugins: SuitePlugins | None = None
         """Once it runs, if there are any."""
+        self._change: Callable[[Suite], Suite] = _as_it_is
+        """What a program of one's own makes of the suite file."""
+        self._control: SuiteControl | None = None
         self._over = Event()
         self._first: Suite | None = None
         """As the daemon was started: what `_require_same_parts` compares with."""
+        self.tracer = Tracer()
+        """Of the daemon's own work; it keeps nothing unless the suite is traced."""
+        self.traces = SuiteTraces(
+            self.folder.monitoring,
+            wanted=lambda: tracing_of(self.suite),
+            resolve=partial(resolve, find=lookup(os.environ, self.folder.secrets)),
+            tracer=self.tracer,
+        )
         self.wanted = self.load()
         self.suite = self.wanted.suite
         """As it was applied last."""
@@ -164,8 +201,9 @@ class SuiteOrchestrator:
             ledger=self.ledger,
             surroundings=self.surroundings(),
             before_stop=self._drained,
+            tracer=self.tracer,
         )
-        self.gateway = self._gateway()
+        self.edge.build(self.suite, self.hub, self.supervisor.snapshot)
         self.points = PointsMonitor(self._integration_points, self.hub)
 
     def load(self) -> Wanted:
@@ -174,11 +212,13 @@ class SuiteOrchestrator:
         loaded = load(
             self.settings.file, environment=self.settings.environment, transform=transform
         )
-        suite = self._with_gateway_port(loaded.suite)
+        check_parts(loaded)
+        suite = self.edge.with_documents(self._change(loaded.suite), loaded)
+        suite = self.edge.with_port(suite)
+        self.traces.listen(tracing_of(suite))
+        suite = traced_gateway(suite, self.traces.address)
         self._require_same_parts(suite)
-        services = active(suite.services, self.settings.profiles)
-        if suite.gateway is not None:
-            services[GATEWAY] = gateway_service(suite.gateway, self.folder.envoy)
+        services = self.edge.with_engines(suite, active(suite.services, self.settings.profiles))
         if suite.bus is not None and suite.bus.queue_type is QueueType.EMBEDDED:
             services[BUS] = self._bus_engine.service(self._port_of_the_bus(suite.bus))
         return Wanted(suite, services)
@@ -188,6 +228,7 @@ class SuiteOrchestrator:
         key = ApiKey.create(self.folder.api_key)
         async with AsyncExitStack() as stack:
             stack.callback(self.folder.retire)
+            stack.callback(self.traces.close)
             records = await stack.enter_async_context(SqliteRecords.open(self.folder.database))
             journal = self._journal = stack.enter_context(Journal.open(self.folder.journal))
             self.hub.remember(journal.latest(_REMEMBERED))
@@ -195,17 +236,18 @@ class SuiteOrchestrator:
                 journal.begin_reader(BUS)  # what happens from here on is told on the bus
             else:
                 journal.forget_reader(BUS)
-            changes = Changes(records, self.hub, now=_now)
+            changes = Changes(records, self.hub, now=_now, tracer=self.tracer)
             listener = stack.enter_context(bind(*self._api_address()))
             found = addresses(self.wanted.suite, listener)
             async with create_task_group() as components:
                 await self._start_inner(components, changes)
-                suite = self._suite_control(changes)
+                suite = self._control = self._suite_control(changes)
                 only = ENGINES if self.settings.idle else None
                 first = await suite.up(_THE_DAEMON, only=only)
                 with move_on_after(_HEAD_START_S):
                     await changes.wait(first)
-                inner = Inner(self, key, changes, suite, found, records, journal)
+                opened = await self._identities(stack, components)
+                inner = Inner(self, key, changes, suite, found, records, journal, opened)
                 front = await to_thread.run_sync(import_module, _FRONT)
                 for component in front.front(inner, listener):
                     await components.start(component.run)
@@ -218,6 +260,34 @@ class SuiteOrchestrator:
                 await self._stop_all(journal)
                 self.ledger.forget_stopped()
                 components.cancel_scope.cancel()
+
+    async def _identities(self, stack: AsyncExitStack, components: TaskGroup) -> "Opened | None":
+        if self.suite.gateway is None or self.suite.identity is None:
+            return None
+        made = await to_thread.run_sync(import_module, _IDENTITIES)
+        settings = settings_of(self.suite, self.settings.file.parent)
+        entered = made.open_identities(self.folder, settings)
+        found, records = await stack.enter_async_context(entered)
+        self.edge.revocations = made.Revocations(records, time)
+        followed = made.Credentials(
+            self.issuer,
+            self.edge.revocations,
+            self.edge.refresh,
+            sealed=partial(self.edge.look_at_keys, found),
+        )
+        herald = made.Herald(self.hub.publish, self.folder.envoy / AUTHZ_SOCKET)
+        await components.start(herald.run)
+        described = made.Described(
+            lambda: self.edge.imports or made.Imports(self.suite),
+            self.service_addresses,
+            server=settings.public_url,
+            folder=self.folder.identity,
+            hub=self.hub,
+        )
+        await components.start(described.run)
+        await components.start(followed.run)
+        opened: Opened = made.Opened(found, records, self.edge.revocations)
+        return opened
 
     async def _stop_all(self, journal: Journal) -> None:
         """The bus last: until then services may speak, and their ends are told on it."""
@@ -266,6 +336,26 @@ class SuiteOrchestrator:
         """Nothing is left when the event loop ends without `close`."""
         with CancelScope(shield=True):
             await reap_all(self.driver, self.ledger)
+
+    async def change_suite(self, change: Callable[[Suite], Suite]) -> None:
+        """Bring the suite to what `change` makes of its file, and keep to that until it ends.
+
+        Raises IntertieError; the suite is as before then.
+        """
+        if self._control is None:
+            raise DaemonError("cannot change a suite that does not run: open the orchestrator")
+        before, self._change = self._change, change
+        try:
+            await self._control.applied(_THE_PROGRAM)
+        except BaseException:
+            self._change = before
+            raise
+
+    def service_addresses(self) -> Mapping[str, str]:
+        """Where each service of the suite that has a port is."""
+        services = self.supervisor.snapshot().services.items()
+        points = {name: each.endpoints for name, each in services if not edge.is_engine(name)}
+        return {name: f"http://{p[0].host}:{p[0].port}" for name, p in points.items() if p}
 
     @property
     def bridged(self) -> "SuiteSide":
@@ -323,15 +413,14 @@ class SuiteOrchestrator:
     async def _start_inner(self, components: TaskGroup, changes: Changes) -> None:
         """Start what services need to live, and deal with what an earlier daemon left."""
         await components.start(self.driver.run)
+        await to_thread.run_sync(let_go, self.folder.paused)
         await self._start_plugins(components)
         await components.start(changes.run)
         await components.start(self.supervisor.run)
         await components.start(Cascade(self.supervisor, changes, self.hub).run)
         await components.start(Autoscaler(self.supervisor, changes).run)
         await self.supervisor.adopt_or_reap(self.wanted.services, self.wanted.suite.orphans)
-        if self.gateway is not None:
-            await self.gateway.prepare()
-            await components.start(self.gateway.run)
+        await self.edge.start(components)
 
     async def _start_plugins(self, components: TaskGroup) -> None:
         """Before all else: they may change what the suite is."""
@@ -354,34 +443,16 @@ class SuiteOrchestrator:
             stop=self.stopping,
         )
 
-    @cached_property
+    @property
     def issuer(self) -> "Issuer":
-        """Signs the gateway's tokens. Made on first use: its library takes a while to load."""
-        from intertie.identity.issuer import Issuer
-
-        return Issuer.open(self.folder.keys)
-
-    def _gateway(self) -> "GatewayController | None":
-        if self.wanted.suite.gateway is None:
-            return None
-        from intertie.gateway.controller import GatewayController
-
-        return GatewayController(
-            self.wanted.suite,
-            self.folder.envoy,
-            hub=self.hub,
-            snapshot=self.supervisor.snapshot,
-            jwks=self.issuer.jwks(),
-            log_file=log_path(self.folder.logs, Source(GATEWAY, 0, "err")),
-        )
+        """Signs the gateway's tokens."""
+        return self.edge.issuer
 
     def _require_same_parts(self, suite: Suite) -> None:
         """Raise ConflictError for a change that only a new daemon can make."""
         if self._first is None:
             self._first = suite
-        if (suite.gateway is None) != (self._first.gateway is None):
-            what = "take the gateway away from" if suite.gateway is None else "add a gateway to"
-            raise ConflictError(f"cannot {what} a running suite: run `intertie down`, then `up`")
+        self.edge.require_same(self._first, suite)
         if suite.bus != self._first.bus:
             raise ConflictError(
                 "cannot change the bus of a running suite: run `intertie down`, then `up`"
@@ -390,20 +461,6 @@ class SuiteOrchestrator:
             raise ConflictError(
                 "cannot move the management API of a running suite: run `intertie down`, then `up`"
             )
-
-    def _port_of_a_running(self, engine: str) -> int | None:
-        """That of an engine which a killed daemon left: it is taken over, where it listens."""
-        found = (entry.port for entry in self.ledger.entries() if entry.service == engine)
-        return next(found, None)
-
-    def _with_gateway_port(self, suite: Suite) -> Suite:
-        """`auto` becomes one port for this daemon's life, so that clients keep their address."""
-        if suite.gateway is None or suite.gateway.port != "auto":
-            return suite
-        if self._gateway_port is None:
-            self._gateway_port = Ports().take(GATEWAY)
-        gateway = suite.gateway.model_copy(update={"port": self._gateway_port})
-        return suite.model_copy(update={"gateway": gateway})
 
     def surroundings(self) -> Surroundings:
         """Where the services live."""
@@ -415,7 +472,8 @@ class SuiteOrchestrator:
             data=self.folder.data,
             sockets=self.folder.run,
             env=_with_own_programs(inherited(os.environ)),
-            bus=self._bus_variables(),
+            bus={**self._bus_variables(), **self.traces.variables(tracing_of(self.wanted.suite))},
+            find=self.edge.variables,
             resolve=partial(resolve, find=find),
         )
 
@@ -424,15 +482,13 @@ class SuiteOrchestrator:
         return {name: s.integration_points for name, s in services if s.integration_points}
 
     async def _drained(self, replica: Replica) -> None:
-        if self.gateway is not None:
-            await self.gateway.drained(replica)
+        await self.edge.drained(replica)
 
     async def _set_routes(self, suite: Suite) -> None:
         self.suite = suite
         for tell in self.on_apply:
             tell()
-        if self.gateway is not None:
-            await self.gateway.set_suite(suite)
+        await self.edge.set_suite(suite)
 
     def _api_address(self) -> tuple[str, int]:
         api = self.wanted.suite.api
@@ -456,10 +512,7 @@ def serve(settings: Settings) -> None:
     """Run a daemon in this process until SIGTERM, SIGINT or a shutdown over the API."""
     log_to_stderr()
     settings.folder.create()
-    with Lock(settings.folder.lock):
-        # From here on `down` finds us. Before, one could have come and gone, after our launcher.
-        if settings.launcher not in {None, os.getppid()}:
-            raise DaemonError("cannot start the daemon: the command that wanted it is gone")
+    with Lock(settings.folder.lock, settings.lock):
         try:
             anyio.run(_serve, settings)
         except BaseExceptionGroup as exc:
@@ -497,6 +550,10 @@ async def _stop_on_signal(stopping: Event) -> None:
     with open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
             stopping.set()
+
+
+def _as_it_is(suite: Suite) -> Suite:
+    return suite
 
 
 def _now() -> datetime:

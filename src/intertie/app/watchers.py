@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from intertie.app.integrations import SuiteIntegrations
 from intertie.app.orchestrator import Inner, SuiteOrchestrator
+from intertie.app.remediation import SuiteRemediation
 from intertie.automation.remedy import Remedy
 from intertie.plan import Action, Step
 from intertie.runtime.change import Changes, Progress
@@ -20,7 +22,8 @@ _MOST_NAMED = 3
 def watchers(inner: Inner) -> Iterator[Component]:
     """Each follows what the suite says now, also when it says nothing yet."""
     orchestrator = inner.orchestrator
-    yield Rotator(orchestrator.folder.logs, lambda: _logging(orchestrator))
+    orchestrator.rotator = Rotator(orchestrator.folder.logs, lambda: _logging(orchestrator))
+    yield orchestrator.rotator
     remedy = Remedy(
         orchestrator.supervisor,
         inner.changes,
@@ -33,6 +36,24 @@ def watchers(inner: Inner) -> Iterator[Component]:
     yield remedy
     yield from _forwarders(orchestrator)
     yield inner.orchestrator.points
+    orchestrator.integrations = integrations = SuiteIntegrations(
+        orchestrator.folder,
+        lambda: orchestrator.suite,
+        counters=lambda: orchestrator.bus_config,
+        audit=inner.opened.identities.audit if inner.opened else None,
+        tracer=orchestrator.tracer,
+    )
+    orchestrator.on_apply.append(integrations.renew)
+    yield integrations
+    orchestrator.on_apply.append(orchestrator.monitoring.renew)
+    yield orchestrator.monitoring
+    orchestrator.on_apply.append(orchestrator.traces.renew)
+    yield orchestrator.traces
+    orchestrator.on_apply.append(orchestrator.tasks.renew)
+    yield orchestrator.tasks
+    orchestrator.remediation = remediation = SuiteRemediation(inner)
+    orchestrator.on_apply.append(remediation.renew)
+    yield remediation
     watcher = Watcher(
         orchestrator.settings.file.parent,
         lambda: orchestrator.suite.services,

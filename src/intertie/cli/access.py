@@ -1,5 +1,6 @@
 """Commands that give access: tokens, addresses, shell completion."""
 
+import sys
 from collections.abc import Sequence
 
 import click
@@ -16,21 +17,43 @@ from intertie.errors import NotFoundError
 @suite_options
 @json_option
 @click.option("--subject", default="local", show_default=True, help="Whom the token is for.")
+@click.option("--user", metavar="LOGIN", help="For this user, with its roles and groups.")
+@click.option("--tenant", metavar="NAME", help="Of whom it is for (default: the default one).")
 @click.option("--role", "roles", multiple=True, help="A role to put into it; may be repeated.")
 @click.option(
     "--ttl", metavar="DURATION", help="Lifetime such as 15m or 12h (default: the file's)."
 )
+@click.option("--revoke", metavar="TOKEN", help="End a token, or its `jti`; - is standard input.")
+@click.option("--replace-keys", is_flag=True, help="After a leak: end all tokens made so far.")
 def token(
-    target: Target, subject: str, roles: Sequence[str], ttl: str | None, as_json: bool
+    *,
+    target: Target,
+    roles: Sequence[str],
+    as_json: bool,
+    revoke: str | None,
+    replace_keys: bool,
+    **given: str | None,
 ) -> None:
-    """Print a token that the gateway accepts."""
-    body = {"subject": subject, "roles": list(roles), "ttl": ttl}
+    """Print a token that the gateway accepts, or end one."""
+    if given["user"] and roles:
+        raise click.UsageError("the token of a user has the user's roles: leave --role out")
+    if replace_keys and revoke is not None:
+        raise click.UsageError("--replace-keys ends all tokens: leave --revoke out")
+    body = {name: value for name, value in given.items() if value is not None}
     with Client.connect(target.folder) as client:
-        answer = client.post("/api/tokens", body)
+        if revoke is not None:
+            shown = sys.stdin.read().strip() if revoke == "-" else revoke
+            answer = client.post("/api/tokens/revoke", {"token": shown})
+        elif replace_keys:
+            answer = client.post("/api/tokens/replace-keys")
+        else:
+            answer = client.post("/api/tokens", {**body, "roles": list(roles)})
     if as_json:
         render.as_json(answer)
+    elif revoke is not None:
+        click.echo(f"revoked {answer['id']}")
     else:
-        click.echo(answer["access_token"])
+        click.echo(f"signs with {answer['kid']}" if replace_keys else answer["access_token"])
 
 
 @click.command()

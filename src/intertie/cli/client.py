@@ -1,6 +1,7 @@
 """Talks to the daemon of a suite over its management API."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
@@ -11,6 +12,7 @@ import httpx
 from intertie.cli.running import find_daemon
 from intertie.errors import DaemonError, IntertieError
 from intertie.runtime.folder import StateFolder
+from intertie.trace_context import from_environment
 
 _CONNECT_S = 5.0
 _ANSWER_S = 60.0
@@ -22,7 +24,7 @@ class Client:
     def __init__(self, base_url: str, key: str) -> None:
         self._http = httpx.Client(
             base_url=base_url,
-            headers={"authorization": f"Bearer {key}"} if key else {},
+            headers={**_traced(), **({"authorization": f"Bearer {key}"} if key else {})},
             timeout=httpx.Timeout(_ANSWER_S, connect=_CONNECT_S),
             trust_env=False,
         )
@@ -50,6 +52,10 @@ class Client:
         traceback: TracebackType | None,
     ) -> None:
         self._http.close()
+
+    def address(self, path: str) -> str:
+        """Where a page of the management API is, for a browser."""
+        return str(self._http.base_url.join(path))
 
     def get(self, path: str, **params: object) -> Any:
         """The JSON answer of a GET; parameters that are None are left out."""
@@ -152,10 +158,17 @@ def _raise_for(response: httpx.Response) -> None:
     if response.is_success:
         return
     try:
-        detail = response.json()["detail"]
+        told = response.json()
+        detail = told["detail"] if "detail" in told else told["error"]
     except (ValueError, KeyError, TypeError):
         detail = f"the daemon answered {response.status_code}"
     raise IntertieError(detail)
+
+
+def _traced() -> dict[str, str]:
+    """What is asked for goes on in the trace of whoever runs the command, such as a pipeline."""
+    context = from_environment(os.environ)
+    return {} if context is None else {"traceparent": context.traceparent}
 
 
 def _given(params: dict[str, object]) -> dict[str, Any]:

@@ -1,14 +1,18 @@
 """Commands about the suite file."""
 
-import os
+from typing import TYPE_CHECKING
 
 import click
 
 from intertie.cli import render
 from intertie.cli.change import follow
 from intertie.cli.client import Client
+from intertie.cli.openapi import with_documents
 from intertie.cli.options import Target, json_option, suite_options
 from intertie.errors import SuiteError
+
+if TYPE_CHECKING:
+    from intertie.suite.load import Loaded
 
 
 @click.command()
@@ -16,10 +20,8 @@ from intertie.errors import SuiteError
 @json_option
 def check(target: Target, as_json: bool) -> None:
     """Check the suite file and print every fault with its place; exit code 2 if there are any."""
-    from intertie.suite import load
-
     try:
-        loaded = load(target.file, env=os.environ, environment=target.environment)
+        loaded = whole(target)
     except SuiteError as exc:
         if as_json:
             render.as_json({"valid": False, "faults": [render.fault(f) for f in exc.faults]})
@@ -31,6 +33,16 @@ def check(target: Target, as_json: bool) -> None:
     suite = loaded.suite
     routes = len(suite.gateway.routes) if suite.gateway else 0
     click.echo(f"{target.file} is valid: {len(suite.services)} services, {routes} routes")
+
+
+def whole(target: Target) -> "Loaded":
+    """The suite with all that is looked at before anything starts. Raises SuiteError."""
+    from intertie.control.declared import check as check_parts
+    from intertie.suite import load
+
+    loaded = with_documents(load(target.file, environment=target.environment))
+    check_parts(loaded)
+    return loaded
 
 
 @click.command()

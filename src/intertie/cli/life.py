@@ -1,11 +1,11 @@
 """`up`, `down` and the daemon that `up` starts."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ import click
 from intertie.cli.options import Target, suite_options
 from intertie.cli.running import addresses, await_daemon, find_daemon, wait_gone
 from intertie.errors import DaemonError
+from intertie.runtime.daemon import Lock
 from intertie.runtime.folder import Daemon, StateFolder
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def up(target: Target, detach: bool, profiles: Sequence[str], insecure_local: bo
     from intertie.cli.change import follow
     from intertie.cli.client import Client
 
-    first = _await_announcement(target, launched).first_change if launched else None
     try:
+        first = _await_announcement(target, launched).first_change if launched else None
         with Client.connect(target.folder) as client:
             follow(client, first or client.post("/api/apply")["id"])
             for name, url in addresses(target.folder).items():
@@ -54,7 +55,8 @@ def up(target: Target, detach: bool, profiles: Sequence[str], insecure_local: bo
                 _attach(client)
     except KeyboardInterrupt:
         click.echo("stopping …", err=True)
-        _stop(target.folder)
+        if await_daemon(target.folder, _START_S):
+            _stop(target.folder)
         raise
 
 
@@ -79,11 +81,9 @@ def down(target: Target) -> None:
 @suite_options
 @click.option("--profile", "profiles", multiple=True)
 @click.option("--insecure-local", is_flag=True)
-@click.option("--launcher", type=int)
-def daemon(
-    target: Target, profiles: Sequence[str], insecure_local: bool, launcher: int | None
-) -> None:
-    """Run the suite in this process until SIGTERM; `up` starts this, and names itself LAUNCHER."""
+@click.option("--lock", type=int)
+def daemon(target: Target, profiles: Sequence[str], insecure_local: bool, lock: int | None) -> None:
+    """Run the suite in this process until SIGTERM; `up` starts this, and hands down its LOCK."""
     from intertie.app import Settings, serve
 
     serve(
@@ -93,7 +93,7 @@ def daemon(
             folder=target.folder,
             profiles=tuple(profiles),
             insecure_local=insecure_local,
-            launcher=launcher,
+            lock=lock,
         )
     )
 
@@ -106,11 +106,23 @@ class _Launched:
     """Where in the log its own words begin."""
 
 
-def _launch(target: Target, profiles: Sequence[str], insecure_local: bool) -> _Launched:
-    """Start the daemon in a session of its own, so that a closed terminal does not end it."""
+def _launch(target: Target, profiles: Sequence[str], insecure_local: bool) -> _Launched | None:
+    """Start the daemon, which then holds the folder's lock; None when another `up` was quicker."""
     target.folder.create()
+    with ExitStack() as stack:
+        try:
+            lock = stack.enter_context(Lock(target.folder.lock))
+        except DaemonError:
+            if await_daemon(target.folder, _START_S) is None:
+                raise
+            return None
+        return _spawn(target, lock, profiles, insecure_local)
+
+
+def _spawn(target: Target, lock: Lock, profiles: Sequence[str], insecure_local: bool) -> _Launched:
+    """It gets a session of its own, so that a closed terminal does not end it."""
     command = [sys.executable, "-m", "intertie", "daemon", "--file", str(target.file.resolve())]
-    command += ["--state", str(target.folder.root), "--launcher", str(os.getpid())]
+    command += ["--state", str(target.folder.root), "--lock", str(lock.fileno())]
     command += ["--env", target.environment] if target.environment else []
     command += [f"--profile={name}" for name in profiles]
     command += ["--insecure-local"] if insecure_local else []
@@ -123,6 +135,7 @@ def _launch(target: Target, profiles: Sequence[str], insecure_local: bool) -> _L
             stdout=output,
             stderr=output,
             start_new_session=True,
+            pass_fds=[lock.fileno()],
         )
     return _Launched(process, log, start)
 
@@ -152,9 +165,9 @@ def _await_announcement(target: Target, launched: _Launched) -> Daemon:
 
 def _explain(target: Target) -> None:
     """Raise SuiteError when it was the file: its faults belong where the user looks."""
-    from intertie.suite import load
+    from intertie.cli.files import whole
 
-    load(target.file, environment=target.environment)
+    whole(target)
 
 
 def _last_words(log: Path, start: int) -> str:

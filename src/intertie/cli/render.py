@@ -133,6 +133,11 @@ def age(span: Any) -> str:
     return f"{seconds}s"
 
 
+def since(at: str) -> str:
+    """How long ago an ISO date is."""
+    return age(datetime.now(UTC) - datetime.fromisoformat(at))
+
+
 def log_line(line: Mapping[str, Any], width: int) -> None:
     """A line of a service's log, its name in front."""
     name = f"{line['service']}/{line['replica']}".ljust(width)
@@ -178,6 +183,8 @@ def change(item: Mapping[str, Any]) -> None:
     click.echo(f"{item['id']}  {item['title']} by {item['actor']}: {item['status']}")
     if item["error"]:
         click.secho(item["error"], fg="red")
+    if item.get("trace_id"):  # older changes have none
+        click.echo(f"trace {item['trace_id']}: see `intertie logs --trace {item['trace_id']}`")
     rows = [
         [step["service"], step["action"], step["status"], "; ".join(step["why"])]
         for step in item["steps"]

@@ -1,5 +1,6 @@
 """Commands about running services."""
 
+import re
 from collections.abc import Sequence
 
 import click
@@ -40,6 +41,9 @@ def ps(target: Target, as_json: bool) -> None:
     "--level", type=click.Choice(_LEVELS), help="JSON and logfmt lines at least this grave."
 )
 @click.option("--search", metavar="TEXT", help="Find TEXT in everything kept, rotated parts too.")
+@click.option(
+    "--trace", metavar="ID", help="All lines of one trace, of all services and of the daemon."
+)
 def logs(
     *,
     target: Target,
@@ -48,12 +52,15 @@ def logs(
     tail: int,
     as_json: bool,
     search: str | None,
+    trace: str | None,
     **only: str | None,
 ) -> None:
     """Print the logs of SERVICES (default: all), oldest first."""
     with Client.connect(target.folder) as client:
         named = list(services) or None
-        if search is not None:
+        if trace is not None:
+            lines = client.get(f"/api/logs/trace/{_trace_id(trace)}")
+        elif search is not None:
             lines = client.get(
                 "/api/logs/search", services=named, pattern=search, stream=only["stream"]
             )
@@ -120,6 +127,15 @@ def explain(target: Target, service: str, as_json: bool) -> None:
         render.as_json(answer)
     else:
         render.explanation(answer)
+
+
+def _trace_id(text: str) -> str:
+    """Of an id, or of a whole traceparent."""
+    parts = text.strip().lower().split("-")
+    found = parts[1] if len(parts) > 1 else parts[0]
+    if not re.fullmatch("[0-9a-f]{32}", found):
+        raise click.UsageError(f"expected the 32 hexadecimal digits of a trace, got {text!r}")
+    return found
 
 
 def _count(text: str) -> tuple[str, int]:

@@ -7,11 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from intertie.control.api_manager import APIManager
+    from intertie.control.automation_manager import AutomationManager
     from intertie.control.integration import ServiceIntegrationManager
 
-_HOME = {"ServiceIntegrationManager": "intertie.control.integration"}
+_HOME = {
+    "APIManager": "intertie.control.api_manager",
+    "AutomationManager": "intertie.control.automation_manager",
+    "ServiceIntegrationManager": "intertie.control.integration",
+}
 
-__all__ = ["ServiceIntegrationManager"]
+__all__ = ["APIManager", "AutomationManager", "ServiceIntegrationManager"]
 
 
 def __getattr__(name: str) -> Any:

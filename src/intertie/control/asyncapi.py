@@ -17,18 +17,26 @@ from intertie.bus.port import PRIORITIES
 from intertie.control.asyncapi_schema import SCHEMAS, Json, embedded, example, tidy
 from intertie.control.asyncapi_server import Server
 from intertie.event import (
+    AlertFiring,
+    AlertResolved,
+    AuthRefused,
+    CachePurged,
     ChangeProgressed,
     ControlAnswered,
     ControlCommand,
     Event,
     GatewayApplied,
     HealthChanged,
+    HealthFound,
     HookFailed,
     Payload,
+    QuotaExceeded,
+    RemediationMoved,
     ServiceFailed,
     ServiceFlapping,
     ServiceStarted,
     ServiceStopped,
+    TaskFinished,
 )
 from intertie.plugins.event import PluginDisabled
 from intertie.points.survey import IntegrationDrift
@@ -45,6 +53,14 @@ PAYLOADS: tuple[type[Payload], ...] = (
     HookFailed,
     ChangeProgressed,
     GatewayApplied,
+    CachePurged,
+    QuotaExceeded,
+    AuthRefused,
+    AlertFiring,
+    AlertResolved,
+    TaskFinished,
+    HealthFound,
+    RemediationMoved,
     RecoveryAlert,
     ServiceRecovered,
     WatchPaused,

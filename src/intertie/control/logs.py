@@ -52,6 +52,10 @@ class Logs:
             chosen, pattern, regex=regex, limit=limit, since=since, stream=stream
         )
 
+    async def of_trace(self, trace_id: str, *, limit: int = 1000) -> Sequence[LogLine]:
+        """Lines of one trace, of all services and of the daemon, by their times."""
+        return await self.reader.of_trace(self.choose([]), trace_id, limit=limit)
+
     def choose(self, names: Sequence[str]) -> Sequence[str]:
         """The services named, all when none is. Raises NotFoundError."""
         return [service.name for service in self.services.choose(names)]

@@ -1,6 +1,6 @@
 """Samples about the running suite, for Prometheus and as JSON."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -12,14 +12,33 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from intertie.control.health import status_of
+from intertie.control.integration_metrics import LABELS as CALL_LABELS
+from intertie.control.integration_metrics import IntegrationCollector
+from intertie.control.integrations import Counted
+from intertie.monitor import sample as measured
 from intertie.plan import Replica, ServiceStatus, Snapshot, State
 from intertie.plugins.metrics import Sample
 from intertie.plugins.standing import PluginStatus
 from intertie.runtime.component import Status
 
 _LABELS = ("service", "replica")
-_SHOWN = (*_LABELS, "plugin", "hook")
+_SHOWN = (*_LABELS, "plugin", "hook", *CALL_LABELS, "cause", "le")
 """Labels that tell samples of one name apart, in the JSON form."""
+
+_CACHE_COUNTERS = {
+    "hits": "Requests answered from what is kept.",
+    "misses": "Requests that a service was asked for.",
+    "passed": "Requests that are never for the cache.",
+    "errors": "Requests that a service did not answer.",
+    "stored": "Answers taken in.",
+    "evicted": "Answers given up for others.",
+    "bytes_from_store": "Bytes of answers from what is kept.",
+}
+_CACHE_GAUGES = {
+    "answers": "Answers that are kept.",
+    "bytes": "Bytes that they take.",
+    "max_bytes": "Bytes that they may take.",
+}
 
 
 class Plugins(Protocol):
@@ -42,6 +61,10 @@ class Metrics:
 
     snapshot: Callable[[], Snapshot]
     plugins: Plugins | None = None
+    cache: Callable[[], Awaitable[Mapping[str, int]]] | None = None
+    """Counters of the gateway's cache; none where no cache answers."""
+    integrations: Callable[[], Iterable[Counted]] = tuple
+    """Calls to services outside."""
 
     async def as_text(self) -> bytes:
         """The Prometheus text format."""
@@ -51,10 +74,18 @@ class Metrics:
         """`{sample name: {service/replica: value}}`; the daemon's own samples under ""."""
         return await to_thread.run_sync(_flatten, await self._registry())
 
+    async def as_samples(self) -> Sequence[measured.Sample]:
+        """Each by itself, for who keeps them."""
+        return await to_thread.run_sync(_samples, await self._registry())
+
     async def _registry(self) -> CollectorRegistry:
         registry = CollectorRegistry()
         ProcessCollector(namespace="intertie_daemon", registry=registry)
         registry.register(_Suite(self.snapshot()))
+        if self.cache is not None and (counted := await self.cache()):
+            registry.register(_Cache(counted))
+        if counted_calls := tuple(self.integrations()):
+            registry.register(IntegrationCollector(counted_calls))
         if self.plugins is not None:
             ours = await to_thread.run_sync(_flatten, registry)
             added = await self.plugins.collect_metrics(dict(ours))
@@ -86,6 +117,19 @@ class _Plugins(Collector):
             family = families.setdefault(sample.name, Metric(sample.name, told, "gauge"))
             family.add_sample(sample.name, dict(sample.labels), sample.value)
         yield from families.values()
+
+
+class _Cache(Collector):
+    """What the gateway's cache has done since its start."""
+
+    def __init__(self, counted: Mapping[str, int]) -> None:
+        self._counted = counted
+
+    def collect(self) -> Iterator[Metric]:
+        for name, text in _CACHE_COUNTERS.items():
+            yield CounterMetricFamily(f"intertie_cache_{name}", text, self._counted[name])
+        for name, text in _CACHE_GAUGES.items():
+            yield GaugeMetricFamily(f"intertie_cache_{name}", text, self._counted[name])
 
 
 class _Suite(Collector):
@@ -147,6 +191,15 @@ def _usage(replica: Replica) -> tuple[float, float] | None:
             return float(process.memory_info().rss), times.user + times.system
     except psutil.Error:
         return None
+
+
+def _samples(registry: CollectorRegistry) -> list[measured.Sample]:
+    return [
+        measured.Sample(measured.Series.of(sample.name, sample.labels), float(sample.value))
+        for metric in registry.collect()
+        for sample in metric.samples
+        if not sample.name.endswith("_created")
+    ]
 
 
 def _flatten(registry: CollectorRegistry) -> dict[str, dict[str, float]]:

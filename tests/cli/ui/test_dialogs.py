@@ -5,6 +5,7 @@ from textual.app import App
 
 from intertie.cli.ui.dialogs import Confirm, Help
 from tests.cli.ui.stage import screen_text
+from tests.waiting import eventually
 
 
 @pytest.mark.anyio
@@ -26,7 +27,7 @@ async def test_a_question_is_answered_by_a_key(keys: list[str], answer: bool) ->
     async with app.run_test(size=(60, 20)) as pilot:
         app.push_screen(Confirm("Stop [web]?"), answers.append)
         await pilot.pause()
-        assert "Stop [web]?" in screen_text(app)
+        await eventually(lambda: "Stop [web]?" in screen_text(app))
 
         await pilot.press(*keys)
 
@@ -42,6 +43,7 @@ async def test_a_question_is_answered_by_mouse() -> None:
         for button in ("#yes", "#no"):
             app.push_screen(Confirm("Stop?"), answers.append)
             await pilot.pause()
+            await eventually(lambda: "Stop?" in screen_text(app))
             await pilot.click(button)
 
     assert answers == [True, False]
@@ -54,8 +56,8 @@ async def test_help_tells_each_key_and_goes_away() -> None:
     async with app.run_test(size=(60, 20)) as pilot:
         app.push_screen(Help([("[", "a bracket"), ("q", "quit")]))
         await pilot.pause()
-        assert "a bracket" in screen_text(app)
+        await eventually(lambda: "a bracket" in screen_text(app))
 
         await pilot.press("escape")
 
-        assert not isinstance(app.screen, Help)
+        await eventually(lambda: not isinstance(app.screen, Help))

@@ -89,7 +89,7 @@ async def test_a_stream_ends_with_the_daemon(bench: Bench) -> None:
                     async for _ in lines:
                         pass
 
-        with fail_after(10):
+        with fail_after(60):
             async with anyio.create_task_group() as group:
                 group.start_soon(read)
                 await opened.wait()

@@ -5,6 +5,7 @@ from rich.text import Text
 
 from intertie.cli.ui.lines import LineView
 from tests.cli.ui.stage import Stage, screen_text
+from tests.waiting import eventually
 
 
 def numbered(first: int, last: int) -> list[Text]:
@@ -22,7 +23,7 @@ async def test_the_end_is_followed() -> None:
         view.add(numbered(51, 60))
         await pilot.pause()
 
-        assert "line 60" in screen_text(pilot.app)
+        await eventually(lambda: "line 60" in screen_text(pilot.app))
         assert "line 1\n" not in screen_text(pilot.app)
 
 
@@ -38,11 +39,11 @@ async def test_a_reader_who_scrolled_away_stays_there() -> None:
         view.add(numbered(51, 60))
         await pilot.pause()
 
-        assert screen_text(pilot.app).startswith("line 1\n")
+        await eventually(lambda: screen_text(pilot.app).startswith("line 1\n"))
         await pilot.press("G")
         view.add(numbered(61, 61))
         await pilot.pause()
-        assert "line 61" in screen_text(pilot.app)
+        await eventually(lambda: "line 61" in screen_text(pilot.app))
 
 
 @pytest.mark.anyio
@@ -66,14 +67,12 @@ async def test_what_is_read_stays_when_old_lines_go() -> None:
         view.add(numbered(1, 10_000))
         await pilot.pause()
         view.scroll_to(y=5_000, animate=False)
-        await pilot.pause()
-        before = screen_text(pilot.app)
+        await eventually(lambda: screen_text(pilot.app).startswith("line 5001\n"))
 
         view.add(numbered(10_001, 10_100))
         await pilot.pause()
 
-        assert before.startswith("line 5001\n")
-        assert screen_text(pilot.app).startswith("line 5001\n")
+        await eventually(lambda: screen_text(pilot.app).startswith("line 5001\n"))
 
 
 @pytest.mark.anyio
@@ -87,7 +86,7 @@ async def test_a_search_goes_from_find_to_find_around_the_ends() -> None:
         assert [view.step(-1) for _ in range(3)] == [(2, 2), (1, 2), (2, 2)]
         assert view.step(1) == (1, 2)
         await pilot.pause()
-        assert screen_text(pilot.app).startswith("Alpha")
+        await eventually(lambda: screen_text(pilot.app).startswith("Alpha"))
         view.search("nowhere")
         assert view.step(1) == (0, 0)
 

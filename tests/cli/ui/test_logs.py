@@ -4,6 +4,7 @@ import pytest
 
 from intertie.cli.ui.logs import LogPane
 from tests.cli.ui.stage import Stage, log_line, screen_text
+from tests.waiting import eventually
 
 LINES = [
     log_line("listening on 8000"),
@@ -24,7 +25,7 @@ async def test_another_service_begins_with_nothing() -> None:
         await pilot.pause()
 
         assert pane.view.lines == []
-        assert "shop · both streams" in screen_text(pilot.app)
+        await eventually(lambda: "shop · both streams" in screen_text(pilot.app))
 
 
 @pytest.mark.anyio
@@ -37,11 +38,11 @@ async def test_a_search_is_typed_and_stepped_through() -> None:
         pane.open_search()
         await pilot.press("g", "e", "t", "enter")
 
-        assert "'get' · find 3 of 3" in screen_text(pilot.app)
+        await eventually(lambda: "'get' · find 3 of 3" in screen_text(pilot.app))
         await pilot.press("n")
-        assert "find 2 of 3" in screen_text(pilot.app)
+        await eventually(lambda: "find 2 of 3" in screen_text(pilot.app))
         await pilot.press("N")
-        assert "find 3 of 3" in screen_text(pilot.app)
+        await eventually(lambda: "find 3 of 3" in screen_text(pilot.app))
 
 
 @pytest.mark.anyio
@@ -88,7 +89,7 @@ async def test_escape_ends_the_search() -> None:
         await pilot.press("4", "0", "4", "enter", "f", "escape")
 
         assert len(pane.view.lines) == len(LINES)
-        assert "404'" not in screen_text(pilot.app)
+        await eventually(lambda: "404'" not in screen_text(pilot.app))
         assert pilot.app.focused is pane.view
 
 
@@ -114,8 +115,8 @@ async def test_markup_in_a_log_or_a_search_is_text() -> None:
         pane.open_search()
         await pilot.press("left_square_bracket", "slash", "enter")
 
-        assert "[bold]not bold[/] [/nothing]" in screen_text(pilot.app)
-        assert "'[/' · find 1 of 1" in screen_text(pilot.app)
+        await eventually(lambda: "[bold]not bold[/] [/nothing]" in screen_text(pilot.app))
+        await eventually(lambda: "'[/' · find 1 of 1" in screen_text(pilot.app))
 
 
 @pytest.mark.anyio
@@ -127,8 +128,10 @@ async def test_lines_left_out_are_counted() -> None:
         pane.add(LINES, left_out=20)
         pane.add(LINES, left_out=5)
         await pilot.pause()
-        assert "25 lines came too fast and are left out" in screen_text(pilot.app)
+        await eventually(
+            lambda: "25 lines came too fast and are left out" in screen_text(pilot.app)
+        )
 
         pane.begin("shop")
         await pilot.pause()
-        assert "left out" not in screen_text(pilot.app)
+        await eventually(lambda: "left out" not in screen_text(pilot.app))

@@ -4,6 +4,7 @@ import pytest
 
 from intertie.cli.ui.table import ServiceTable
 from tests.cli.ui.stage import NOW, Stage, replica, screen_text, service
+from tests.waiting import eventually
 
 MANY = [service(f"s{number:03}") for number in range(200)]
 
@@ -15,6 +16,7 @@ async def test_rows_are_updated_where_they_are() -> None:
     async with Stage(table).run_test(size=(100, 20)) as pilot:
         table.show(MANY, NOW)
         table.move_cursor(row=150)
+        await eventually(lambda: table.scroll_y > 0)
         await pilot.pause()
         top = table.scroll_y
 
@@ -24,7 +26,7 @@ async def test_rows_are_updated_where_they_are() -> None:
 
         assert table.looked_at == "s150"
         assert table.scroll_y == top > 0
-        assert "exit code 3" in screen_text(pilot.app)
+        await eventually(lambda: "exit code 3" in screen_text(pilot.app))
 
 
 @pytest.mark.anyio
@@ -58,7 +60,7 @@ async def test_an_action_is_for_the_picked_or_the_one_looked_at() -> None:
         table.pick()
         await pilot.pause()
         assert table.targets == ["a", "b"]
-        assert screen_text(pilot.app).count("●") == 2
+        await eventually(lambda: screen_text(pilot.app).count("●") == 2)
 
         table.show([service("b"), service("c")], NOW)
         assert table.targets == ["b"]

@@ -1,0 +1,1 @@
+"""Messages of proto/, made by `make generate`."""
