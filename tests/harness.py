@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import httpx
 import psutil
 
 _UP_S = 120
+_ANSWER_S = 60
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,22 @@ class Bench:
         assert result.code == 0, f"{arguments}: {result.code}\n{result.out}\n{result.err}"
         return result
 
+    def script(self, text: str) -> str:
+        """What a shell prints for it in the folder; no command of it may fail."""
+        env = _clean_environment()
+        env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", text],
+            cwd=self.folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=_UP_S,
+            check=False,
+        )
+        assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
     def daemon(self) -> dict[str, Any]:
         """What the daemon announced."""
         found: dict[str, Any] = json.loads((self.state / "run" / "daemon.json").read_text())
@@ -70,7 +87,8 @@ class Bench:
         """A client of the management API, with or without the key."""
         secret = (self.state / "run" / "api.token").read_text()
         headers = {"authorization": f"Bearer {secret}"} if key else {}
-        return httpx.Client(base_url=self.daemon()["api_url"], headers=headers, trust_env=False)
+        url = self.daemon()["api_url"]
+        return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=_ANSWER_S)
 
     def service(self, name: str) -> dict[str, Any]:
         """One service as `ps --json` shows it."""
@@ -94,6 +112,17 @@ class Bench:
         return "daemon" in command and str(self.state) in command
 
 
+def contents(folder: Path) -> dict[Path, bytes]:
+    """What every file below it holds; one that goes meanwhile is not among them."""
+    found: dict[Path, bytes] = {}
+    for place, _, names in os.walk(folder):
+        for file in (Path(place, name) for name in names):
+            with suppress(FileNotFoundError):
+                if file.is_file():
+                    found[file] = file.read_bytes()
+    return found
+
+
 def _clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("INTERTIE")}
 
@@ -105,9 +134,17 @@ def bench(folder: Path) -> Iterator[Bench]:
     try:
         yield made
     finally:
-        if made.state.exists():
-            made("down")
-        left = made.processes()
-        for process in left:
-            process.kill()
-        assert not left, f"left over: {left}"
+        try:
+            _end(made)
+        except KeyboardInterrupt:
+            _end(made)  # it may have ended the `down` before that was heard of
+            raise
+
+
+def _end(made: Bench) -> None:
+    if made.state.exists():
+        made("down")
+    left = made.processes()
+    for process in left:
+        process.kill()
+    assert not left, f"left over: {left}"

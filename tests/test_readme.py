@@ -26,7 +26,8 @@ def test_the_tour_works_as_pasted(tmp_path: Path) -> None:
     """Each command of the tour succeeds, on free ports instead of 8000 and 8080."""
     ports = Ports()
     gateway, api = str(ports.take("gateway")), str(ports.take("api"))
-    script = tour().replace("8000", gateway).replace("8080", api)
+    free = {"8000": gateway, "8080": api}
+    script = re.sub("8000|8080", lambda found: free[found[0]], tour())
     script = script.replace("gateway:\n", f"api: {{port: {api}}}\ngateway:\n", 1)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 

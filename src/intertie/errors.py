@@ -1,6 +1,7 @@
 """The error tree. A class exists only where some caller acts on it.
 
 IntertieError
+├── RequestError       what was asked for makes no sense; whoever asked can put that right
 ├── SuiteError         the suite file is faulty; carries every Fault
 ├── DriverError        a service cannot be started, signalled or adopted
 ├── GatewayError       the gateway refused a configuration; the previous one stays live
@@ -13,6 +14,7 @@ IntertieError
 │   └── BusUnavailableError  the broker cannot be reached now
 ├── PluginError        a plugin cannot be loaded
 ├── AccessDeniedError  the caller may not do this
+├── TooMuchError       the caller has used up what it may have for now
 └── DaemonError        the daemon is not running, already running or does not answer
 """
 
@@ -23,6 +25,10 @@ from pathlib import Path
 
 class IntertieError(Exception):
     """Anything Intertie reports to a person; the text is fit to be shown as it is."""
+
+
+class RequestError(IntertieError):
+    """What was asked for makes no sense; whoever asked can put that right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,15 @@ class PluginError(IntertieError):
 
 class AccessDeniedError(IntertieError):
     """The caller may not do this."""
+
+
+class TooMuchError(IntertieError):
+    """The caller has used up what it may have for now; the same may be taken later."""
+
+    def __init__(self, message: str, *, again_s: int) -> None:
+        self.again_s = again_s
+        """Seconds until it may be."""
+        super().__init__(message)
 
 
 class DaemonError(IntertieError):

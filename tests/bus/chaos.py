@@ -15,7 +15,7 @@ from intertie.bus.outcome import Reject, Retry
 from intertie.bus.port import Subscription
 from intertie.errors import BusUnavailableError
 from intertie.event import Event
-from tests.bus.peers.server import Broker
+from tests.bus.peers.server import START_S, Broker
 from tests.waiting import eventually
 
 KILLS = int(os.environ.get("INTERTIE_KILLS", "2"))
@@ -45,8 +45,9 @@ class BusChaos:
             assert isinstance(number, int)
             handled[number] += 1
 
+        patient = replace(broker.config, publish_timeout=2 * START_S)
         async with (
-            connect(broker.config, source="test") as publisher,
+            connect(patient, source="test") as publisher,
             connect(broker.config, source="test") as subscriber,
             create_task_group() as group,
         ):
@@ -69,7 +70,8 @@ class BusChaos:
         """A publish neither hangs for ever nor claims success; later ones work again."""
         config = replace(broker.config, publish_timeout=0.5)
         async with connect(config, source="test") as client:
-            await client.publish({}, topic=TOPIC)
+            with fail_after(30):
+                await _until_published(client)
             await broker.pause()
             try:
                 with fail_after(30), pytest.raises(BusUnavailableError):

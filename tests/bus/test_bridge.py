@@ -13,6 +13,8 @@ from intertie.bus.memory import MemoryBus
 from intertie.bus.port import Message, Subscription
 from intertie.errors import BusError, BusUnavailableError
 from intertie.event import Event
+from intertie.trace_context import here
+from tests.w3c import PARENT, TRACE
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.anyio
@@ -146,3 +148,20 @@ async def test_a_key_without_end_is_refused() -> None:
     assert [each.reason for each in letters] == [
         "cannot stop: its key has more than 1000 characters"
     ]
+
+
+async def test_a_command_is_done_in_the_trace_it_came_in() -> None:
+    """And in one of its own when it came in none."""
+    seen: list[str] = []
+
+    class Traced(Suite):
+        async def command(self, verb: str, services: Sequence[str], *, key: str) -> None:
+            seen.append(here()["trace_id"])
+
+    async with bridged(Traced(), MemoryBus()) as client:
+        await client.publish({}, topic="suite.control.start", traceparent=PARENT)
+        await client.publish({}, topic="suite.control.stop", traceparent="none")
+        await eventually(lambda: len(seen) == 2)
+
+    assert TRACE in seen
+    assert len(set(seen)) == 2

@@ -15,6 +15,8 @@ from intertie.errors import BusError, BusUnavailableError
 from intertie.event import Event, HealthChanged
 from intertie.suite.bus import QueueConfig, QueueType
 from intertie.testing.bus import message
+from intertie.trace_context import Tracer, use
+from tests.w3c import PARENT, TRACE
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.anyio
@@ -131,3 +133,15 @@ async def test_a_wrong_topic_is_told_at_once(topic: str) -> None:
     with pytest.raises(BusError, match="cannot use topic"):
         await Client(MemoryBus(), Settings("test")).publish({}, topic=topic)
     await anyio.lowlevel.checkpoint()
+
+
+async def test_an_event_is_of_the_trace_it_is_published_in() -> None:
+    """Unless its publisher says another; outside of all traces it has none."""
+    client, other = Client(MemoryBus(), Settings("test")), PARENT.replace("4", "5")
+    with use(Tracer().follow(PARENT)):
+        inside = client.event({}, "", topic="a.b")
+        told = client.event({}, "", topic="a.b", traceparent=other)
+
+    assert (inside.traceparent or "")[3:35] == TRACE
+    assert told.traceparent == other
+    assert client.event({}, "", topic="a.b").traceparent is None

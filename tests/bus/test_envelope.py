@@ -32,6 +32,7 @@ def read(body: bytes) -> Event:
     return decode(body, topic="a.b", id="engine-id", now=lambda: AT)
 
 
+@pytest.mark.slow
 @given(strategies.dictionaries(strategies.text(), VALUES))
 def test_what_goes_in_comes_out(data: dict[str, object]) -> None:
     """Whatever JSON it is."""

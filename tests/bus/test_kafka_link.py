@@ -69,6 +69,7 @@ async def test_nobody_there_is_told_by_address() -> None:
     assert f"cannot reach the bus at kafka://127.0.0.1:{config.port}" in str(error)
 
 
+@pytest.mark.slow
 async def test_a_client_that_cannot_stop_is_cut_off() -> None:
     """It is never cancelled: its questions fail instead, and it stops by itself."""
     cut = Event()

@@ -64,7 +64,9 @@ async def driving(folder: Path) -> AsyncIterator[tuple[ProcessDriver, Path]]:
 
 def groups_named(name: str) -> list[Path]:
     """Wherever they are."""
-    return list(Path("/sys/fs/cgroup").rglob(name))
+    # Unlike `rglob`, it goes on when a group is removed meanwhile.
+    tree = os.walk("/sys/fs/cgroup")
+    return [Path(above) / name for above, folders, _ in tree if name in folders]
 
 
 @unlimited

@@ -15,7 +15,9 @@ from anyio import create_task_group, fail_after, run_process
 from intertie.drivers import Exit, Identity, Launch, Remains, proc
 from intertie.drivers.process import ProcessDriver
 from intertie.errors import DriverError
+from intertie.trace_context import Tracer, use
 from tests.drivers.launches import needs_root
+from tests.w3c import PARENT
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.anyio
@@ -73,7 +75,8 @@ async def test_the_end_of_a_process_is_known(tmp_path: Path, script: str, end: E
 
 async def test_an_obedient_process_ends_by_itself(tmp_path: Path) -> None:
     """It gets the stop signal and may finish; nothing is killed."""
-    script = "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 1000 & wait $!; done"
+    # No child of its own: one that is just being forked does not hear the signal.
+    script = "trap 'echo bye; exit 3' TERM; echo up; while :; do :; done"
     async with driving(tmp_path) as driver:
         instance = await driver.start(launch(tmp_path, script))
         await wrote(tmp_path / "out")
@@ -121,7 +124,7 @@ async def test_the_whole_group_gets_the_grace_period(tmp_path: Path) -> None:
     child = (
         "trap 'sleep 0.1; echo cleaned; exit' TERM; echo up; while :; do sleep 1000 & wait $!; done"
     )
-    script = f"({child}) & trap 'exit 0' TERM; while :; do sleep 1000 & wait $!; done"
+    script = f"trap 'exit 0' TERM; ({child}) & while :; do sleep 1000 & wait $!; done"
     async with driving(tmp_path) as driver:
         instance = await driver.start(launch(tmp_path, script))
         await wrote(tmp_path / "out")
@@ -211,7 +214,10 @@ async def test_a_sweep_spares_what_is_kept(tmp_path: Path) -> None:
     """Everything of the suite is killed, except the replicas named."""
     async with driving(tmp_path) as driver:
         kept = await driver.start(launch(tmp_path, "sleep 1000", replica=0))
-        lost = await driver.start(launch(tmp_path, "setsid sleep 1000 & wait", replica=1))
+        script = f"echo up > {tmp_path}/up; setsid sleep 1000 & wait"
+        lost = await driver.start(launch(tmp_path, script, replica=1))
+        # Before a program has begun, the system shows no environment of its process.
+        await wrote(tmp_path / "up")
 
         assert await driver.sweep([("api", 0)]) >= 1
 
@@ -293,6 +299,7 @@ async def test_many_are_stopped_together(tmp_path: Path) -> None:
         assert not any(proc.is_alive(instance.identity) for instance in instances)
 
 
+@pytest.mark.slow
 async def test_what_a_finished_helper_left_is_reaped(tmp_path: Path) -> None:
     """An orphan in our own session looks like a child of our own, until nobody waits for it."""
     driver = ProcessDriver(f"test{tmp_path}", abandoned_s=0.1)
@@ -340,6 +347,7 @@ anyio.run(main, Path(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 @needs_root
 @pytest.mark.skipif(which("unshare") is None, reason="needs unshare of util-linux")
 async def test_the_first_process_of_a_container_reaps_all(tmp_path: Path) -> None:
@@ -392,3 +400,20 @@ async def test_nothing_of_a_prepared_tree_survives(tmp_path: Path) -> None:
         await instance.stop()
 
         assert proc.stat(pid) is None
+
+
+async def test_a_process_is_told_of_the_trace_that_it_is_started_in(tmp_path: Path) -> None:
+    """By its environment; outside of all traces it is told nothing."""
+    script = 'echo "${TRACEPARENT-none} ${TRACESTATE-none}"'
+    async with driving(tmp_path) as driver:
+        context = Tracer().follow(PARENT, "a=1")
+        with use(context):
+            first = await driver.start(launch(tmp_path, script))
+        await first.wait()
+        await first.stop()
+        second = await driver.start(launch(tmp_path, script))
+        await second.wait()
+        await second.stop()
+
+    told = (tmp_path / "out").read_text().splitlines()
+    assert told == [f"{context.traceparent} a=1", "none none"]

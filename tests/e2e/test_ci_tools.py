@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from tests.e2e.shop import until
 from tests.harness import Bench
 
 pytestmark = pytest.mark.slow
@@ -163,8 +164,7 @@ def test_a_kubelet_s_probe_tells_down(bench: Bench) -> None:
     healthy = kubelet(bench, path), kubelet(bench, probes["readinessProbe"]["httpGet"]["path"])
 
     (bench.folder / "stop").touch()
-    while bench.service("a")["status"] == "UP":
-        pass
+    until(lambda: bench.service("a")["status"] == "DOWN")
 
     assert healthy == (200, 200)
     assert kubelet(bench, path) == 503

@@ -52,7 +52,7 @@ class Load:
         self._stop = threading.Event()
 
     def _run(self) -> None:
-        with httpx.Client(trust_env=False, timeout=10) as client:
+        with httpx.Client(trust_env=False, timeout=60) as client:
             while not self._stop.is_set():
                 try:
                     answer = client.get(self.url)

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from tests.e2e.shop import until
 from tests.harness import Bench
 
 RUNS = int(os.environ.get("INTERTIE_RUNS", "4"))
@@ -96,10 +97,10 @@ class Kills(RuleBasedStateMachine):
         daemon = self._daemon()
         assert daemon is not None
         self._note_ports()
-        count = _quiet_count(daemon)
         if self.descriptors is None:
-            self.descriptors = count
-        assert count <= self.descriptors + 4, f"{count} open files, {self.descriptors} at first"
+            self.descriptors = _quiet_count(daemon)
+        most = self.descriptors + 4
+        until(lambda: _quiet_count(daemon) <= most)  # what has just ended is closed in a moment
 
     def teardown(self) -> None:
         """After `down`, nothing is left of any of it."""
@@ -127,7 +128,7 @@ class Kills(RuleBasedStateMachine):
         timer = threading.Timer(delay_s, kill)
         timer.start()
         try:
-            _, err = command.communicate(timeout=60)
+            _, err = command.communicate(timeout=120)
         finally:
             timer.join()
             if command.poll() is None:

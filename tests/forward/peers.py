@@ -29,9 +29,18 @@ action(type="omfile" file="{folder}/received" template="fields")
 """
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+@contextmanager
+def held_port() -> Iterator[int]:
+    """One that nobody else is given; it refuses connections until our own server listens on it."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+def free_udp_port() -> int:
     """Of the loopback interface."""
-    with socket.socket(type=kind) as found:
+    with socket.socket(type=socket.SOCK_DGRAM) as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
         return port
@@ -42,8 +51,8 @@ class Rsyslog:
     """A real syslog server in a folder; it may be stopped and started again."""
 
     folder: Path
-    tcp: int = field(default_factory=free_port)
-    udp: int = field(default_factory=lambda: free_port(socket.SOCK_DGRAM))
+    tcp: int
+    udp: int = field(default_factory=free_udp_port)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -72,7 +81,8 @@ class Rsyslog:
     def received(self) -> list[str]:
         """A line a message."""
         path = self.folder / "received"
-        return path.read_text().splitlines() if path.exists() else []
+        # While it writes, the file may end within a character.
+        return path.read_text(errors="replace").splitlines() if path.exists() else []
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,7 @@ class Receiver:
 
     @contextmanager
     def running(self) -> Iterator["Receiver"]:
-        """On the same port as before, if it ran."""
+        """On its port, or any that is free."""
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -160,7 +170,8 @@ class Loki:
 
     def lines(self) -> list[str]:
         """All that were accepted, stream by stream, by their time."""
-        return [line for entries in self.entries.values() for _, line in sorted(entries)]
+        found = list(self.entries.values())  # requests may be taken in at this moment
+        return [line for entries in found for _, line in sorted(entries)]
 
     def _check_request(self, request: Request) -> None:
         assert request.path == "/loki/api/v1/push", request.path
@@ -191,16 +202,18 @@ class Loki:
 @contextmanager
 def collector(exporter_url: str) -> Iterator[int]:
     """A real OpenTelemetry collector that takes OTLP over HTTP and hands it on; its port."""
-    port, other = free_port(), free_port()
     program = next(Path(sys.prefix).glob("lib/python3*/site-packages/rotel/rotel-agent"))
-    argv = [
-        *(str(program), "start", "--otlp-http-endpoint", f"127.0.0.1:{port}"),
-        *("--otlp-grpc-endpoint", f"127.0.0.1:{other}", "--exporter", "otlp"),
-        *("--otlp-exporter-endpoint", exporter_url, "--otlp-exporter-protocol", "http"),
-        *("--batch-timeout", "50ms"),
-    ]
-    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            yield port
-        finally:
-            process.terminate()
+    with held_port() as port, held_port() as other:
+        argv = [
+            *(str(program), "start", "--otlp-http-endpoint", f"127.0.0.1:{port}"),
+            *("--otlp-grpc-endpoint", f"127.0.0.1:{other}", "--exporter", "otlp"),
+            *("--otlp-exporter-endpoint", exporter_url, "--otlp-exporter-protocol", "http"),
+            *("--batch-timeout", "50ms"),
+        ]
+        with subprocess.Popen(
+            argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            try:
+                yield port
+            finally:
+                process.terminate()

@@ -8,7 +8,7 @@ import pytest
 from intertie.forward.http import opened
 from intertie.forward.record import Record
 from intertie.forward.sender import BusyError, RefusedError
-from tests.forward.peers import Receiver, free_port
+from tests.forward.peers import Receiver, held_port
 from tests.forward.stage import records
 
 pytestmark = pytest.mark.anyio
@@ -71,8 +71,8 @@ async def test_a_busy_target_tells_how_long(said: str, least: float, most: float
 
 async def test_a_url_is_shown_without_what_may_be_secret() -> None:
     """Neither password nor query."""
-    with pytest.raises(BusyError) as caught:
-        await send(f"http://user:pass@127.0.0.1:{free_port()}/in?key=word")
+    with held_port() as port, pytest.raises(BusyError) as caught:
+        await send(f"http://user:pass@127.0.0.1:{port}/in?key=word")
 
     assert "/in: " in str(caught.value)
     assert "pass" not in str(caught.value)

@@ -110,7 +110,7 @@ async def test_a_real_collector_hands_on_what_a_service_said(tmp_path: Path) -> 
     backend = Receiver(lambda request: (200, {"Content-Type": "application/x-protobuf"}, ""))
     with backend.running(), collector(backend.url) as port:
         async with stage.forwarding(kind="otlp", url=f"http://127.0.0.1:{port}") as forwarder:
-            await eventually(lambda: bool(backend.requests), within_s=30)
+            await eventually(lambda: bool(backend.requests), within_s=60)
             await eventually(lambda: forwarder.lag_bytes() == 0)
 
     body = backend.requests[0].body

@@ -1,5 +1,6 @@
 import re
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from anyio import to_thread
 
 from intertie.forward.sender import BusyError
 from intertie.forward.syslog import encode, sender
-from tests.forward.peers import Rsyslog, free_port
+from tests.forward.peers import Rsyslog, held_port
 from tests.forward.stage import Stage, records
 from tests.waiting import eventually
 
@@ -15,11 +16,12 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def rsyslog(tmp_path: Path) -> Rsyslog:
+def rsyslog(tmp_path: Path) -> Iterator[Rsyslog]:
     """Not running yet."""
     folder = tmp_path / "rsyslog"
     folder.mkdir()
-    return Rsyslog(folder)
+    with held_port() as port:
+        yield Rsyslog(folder, tcp=port)
 
 
 def url(server: Rsyslog, transport: str) -> str:
@@ -76,7 +78,7 @@ async def test_lines_wait_for_a_server_that_is_away(rsyslog: Rsyslog, tmp_path: 
         await eventually(lambda: forwarder.health().reason != "")
         with rsyslog.running():
             stage.write("three\n")
-            await eventually(lambda: "|three" in "".join(rsyslog.received()), within_s=20)
+            await eventually(lambda: "|three" in "".join(rsyslog.received()), within_s=60)
 
     seen = [line.split("|", 1)[1] for line in rsyslog.received()]
     assert list(dict.fromkeys(seen)) == ["one", "two", "three"]
@@ -85,11 +87,12 @@ async def test_lines_wait_for_a_server_that_is_away(rsyslog: Rsyslog, tmp_path: 
 @pytest.mark.parametrize("transport", ["tcp", "unix"])
 async def test_a_server_that_is_not_there_is_told(tmp_path: Path, transport: str) -> None:
     """As something that may pass."""
-    where = {"tcp": f"tcp://127.0.0.1:{free_port()}", "unix": f"unix://{tmp_path}/none"}[transport]
+    with held_port() as port:
+        where = {"tcp": f"tcp://127.0.0.1:{port}", "unix": f"unix://{tmp_path}/none"}[transport]
 
-    async with sender(where, labels={}) as made:
-        with pytest.raises(BusyError, match=f"cannot reach {where}"):
-            await made.send(records("lost?"))
+        async with sender(where, labels={}) as made:
+            with pytest.raises(BusyError, match=f"cannot reach {where}"):
+                await made.send(records("lost?"))
 
 
 async def test_a_stream_socket_is_spoken_to_as_well(tmp_path: Path) -> None:

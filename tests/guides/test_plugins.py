@@ -169,8 +169,8 @@ async def test_the_slack_example_works_in_a_process_of_its_own(slack: Slack) -> 
     host = PluginHost(settings, folder=EXAMPLES)
     async with create_task_group() as group:
         await group.start(host.run)
-        await host.call("service_start", "api", 4711)
-        await host.call("service_error", "api", OSError("gone"))
+        await host.call("service_start", "api", 4711, within_s=60)
+        await host.call("service_error", "api", OSError("gone"), within_s=60)
         group.cancel_scope.cancel()
 
     assert [text.partition(" ")[2] for text in slack.texts] == ["Service 'api' error: gone"]

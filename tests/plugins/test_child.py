@@ -4,10 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.plugins.written import on_start, write
+from tests.plugins.written import on_start, runs, write
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -50,10 +49,10 @@ async def test_no_child_outlives_a_host_that_is_killed(tmp_path: Path, doing: st
         command, stdout=subprocess.PIPE, text=True
     ) as parent:
         assert parent.stdout is not None
-        child = psutil.Process(json.loads(parent.stdout.readline()))
+        pid: int = json.loads(parent.stdout.readline())
         await eventually(mark.exists)
 
         parent.send_signal(signal.SIGKILL)
         parent.wait()
 
-        await eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+        await eventually(lambda: not runs(pid))

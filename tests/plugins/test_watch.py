@@ -4,6 +4,7 @@ import pytest
 from anyio import create_task_group
 
 from intertie.plugins.watch import watch
+from tests.plugins.written import edit
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -20,12 +21,13 @@ async def test_each_change_of_a_plugin_is_told(tmp_path: Path) -> None:
         group.start_soon(watch, [folder], changed)
         await eventually(lambda: len(told) == 1)
 
-        folder.mkdir()
-        (folder / "a.py").write_text("1")
+        (tmp_path / "made").mkdir()
+        (tmp_path / "made" / "a.py").write_text("1")
+        (tmp_path / "made").rename(folder)
         await eventually(lambda: len(told) == 2)
 
         (folder / "notes.txt").write_text("2")
-        (folder / "a.py").write_text("22")
+        edit(folder / "a.py", "22")
         await eventually(lambda: len(told) == 3)
 
         (folder / "a.py").unlink()

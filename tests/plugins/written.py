@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import psutil
+
 from intertie.plugins import PluginManager, PluginSettings
 
 _HEAD = """
@@ -23,6 +25,21 @@ def write(folder: Path, name: str, hooks: str = "", *, more: str = "", version: 
     file = folder / f"{name}.py"
     file.write_text(_HEAD.format(name=name, more=more, version=version) + body)
     return file
+
+
+def edit(file: Path, text: str) -> None:
+    """Put another text in its place, as editors do: nobody ever sees half of it."""
+    made = file.with_name("being-written")
+    made.write_text(text)
+    made.replace(file)
+
+
+def runs(pid: int) -> bool:
+    """Whether the process has not ended; one that nobody has cleared away yet has."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def on_start(code: str, *, is_async: bool = False) -> str:

@@ -19,6 +19,13 @@ POINTS = {
 }
 
 
+def put(file: Path, text: str) -> None:
+    """Give it that content all at once, as the kernel does."""
+    part = file.with_suffix(".part")
+    part.write_text(text)
+    part.replace(file)
+
+
 async def test_what_may_be_set_is_set(tmp_path: Path) -> None:
     """The rest is left, with its commands."""
     root = machine(tmp_path)
@@ -42,11 +49,11 @@ async def test_drift_is_an_event_and_degrades(tmp_path: Path) -> None:
         await group.start(monitor.run)
         assert monitor.health().status is Status.UP
         with fail_after(20):
-            file.write_text("64\n")
+            put(file, "64\n")
             drift = await events.receive()
             assert monitor.health().status is Status.DEGRADED
             assert "wanted 256, found 64" in monitor.drifted()["backup"]
-            file.write_text("256\n")
+            put(file, "256\n")
             again = await events.receive()
         group.cancel_scope.cancel()
 

@@ -41,10 +41,12 @@ def rotate():
         rotator.look()
 
 print("ready", flush=True)
-if not (kills := int(sys.argv[3])):
+kills, parts = int(sys.argv[3]), int(sys.argv[4])
+if not kills:
     rotate()
 chance = random.Random(7)
-for _ in range(kills):
+while kills > 0 or len(list(Path(sys.argv[1]).glob("*/*.gz"))) < parts:
+    kills -= 1
     pid = os.fork()
     if not pid:
         rotate()
@@ -74,9 +76,14 @@ def writer(path: Path, size: int) -> "Iterator[subprocess.Popen[bytes]]":
 
 
 @contextmanager
-def rotator(folder: Path, size: int, *, kills: int = 0) -> "Iterator[subprocess.Popen[bytes]]":
-    """A process that rotates without a pause. Or so many of them, each killed at a random point."""
-    argv = [sys.executable, "-c", _ROTATOR, str(folder), str(size), str(kills)]
+def rotator(
+    folder: Path, size: int, *, kills: int = 0, parts: int = 0
+) -> "Iterator[subprocess.Popen[bytes]]":
+    """A process that rotates without a pause.
+
+    Or so many of them, each killed at a random point; and more, until there are so many archives.
+    """
+    argv = [sys.executable, "-c", _ROTATOR, str(folder), str(size), str(kills), str(parts)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None

@@ -99,7 +99,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(folder: Path, *, before_stop: BeforeStop | None = None) -> AsyncIterator[Stage]:
+async def staged(
+    folder: Path, *, before_stop: BeforeStop | None = None, rng: random.Random | None = None
+) -> AsyncIterator[Stage]:
     """Everything runs inside the block; after it, no process is left."""
     hub = EventHub("stage", now=lambda: datetime.now(UTC))
     driver = ProcessDriver(INSTANCE + str(folder))
@@ -119,6 +121,7 @@ async def staged(folder: Path, *, before_stop: BeforeStop | None = None) -> Asyn
             resolve=lambda text: text.replace("${secret:pw}", "hidden"),
         ),
         before_stop=before_stop,
+        rng=rng,
     )
 
     def has_ended(name: str, index: int) -> bool:

@@ -13,6 +13,8 @@ from intertie.runtime.component import Status
 from intertie.runtime.hub import EventHub
 from intertie.store import Records
 from intertie.store.sqlite import SqliteRecords
+from intertie.trace_context import Piece, Tracer, here, use
+from tests.w3c import PARENT, TRACE
 
 pytestmark = pytest.mark.anyio
 START = Step("start", "api", ("asked for",))
@@ -24,11 +26,13 @@ def now() -> datetime:
 
 
 @asynccontextmanager
-async def changing(folder: Path) -> AsyncIterator[tuple[Changes, Records, EventHub]]:
+async def changing(
+    folder: Path, tracer: Tracer | None = None
+) -> AsyncIterator[tuple[Changes, Records, EventHub]]:
     """Changes on a real database, being done inside the block."""
     hub = EventHub("test", now=now)
     async with SqliteRecords.open(folder / "db") as records:
-        changes = Changes(records, hub, now=now)
+        changes = Changes(records, hub, now=now, tracer=tracer)
         async with create_task_group() as group:
             await group.start(changes.run)
             with fail_after(20):
@@ -195,3 +199,47 @@ async def test_an_unknown_change_is_not_found(tmp_path: Path) -> None:
                 await ask("nope")
         with pytest.raises(NotFoundError):
             await changes.abort("nope", actor="me")
+
+
+async def test_a_change_goes_on_in_the_trace_that_asked_for_it(tmp_path: Path) -> None:
+    """Its record, its events and its spans have the id, and what it does is done within it."""
+    kept: list[Piece] = []
+    tracer = Tracer(0.0, kept.append)
+    within: list[str] = []
+
+    async def work(progress: Progress) -> None:
+        within.append(here()["trace_id"])
+        progress(START, "doing")
+        progress(START, "failed", "no room")
+        raise DriverError("cannot start: no room", service="api")
+
+    async with changing(tmp_path, tracer) as (changes, records, hub), hub.subscribe() as events:
+        with use(tracer.follow(PARENT)):
+            begun = await changes.begin("start api", work, actor="me")
+        ended = await changes.wait(begun.id)
+        told = [await events.receive() for _ in range(4)]
+        stored = (await records.get(COLLECTION, begun.id)).document
+
+    step, change = kept
+    assert begun.trace_id == ended.trace_id == stored["trace_id"] == TRACE
+    assert within == [TRACE]
+    assert {(each.traceparent or "")[3:35] for each in told} == {TRACE}
+    assert (change.name, change.failed) == ("change: start", "cannot start: no room")
+    assert change.fields == {"intertie.change": begun.id, "intertie.actor": "me"}
+    assert (step.name, step.failed) == ("step: start", "no room")
+    assert step.context.parent == change.context.span_id
+    assert change.start_ns // 10**9 <= step.start_ns // 10**9 + 1
+
+
+async def test_a_change_that_nobody_asked_for_has_a_trace_of_its_own(tmp_path: Path) -> None:
+    """Two have two; a record of an earlier version has none."""
+    async with changing(tmp_path) as (changes, records, _):
+        first = await changes.begin("a", nothing, actor="me")
+        second = await changes.begin("b", nothing, actor="me")
+        await changes.wait(first.id)
+        old = {**(await records.get(COLLECTION, first.id)).document, "id": "old"}
+        del old["trace_id"]
+        await records.put(COLLECTION, "old", old)
+
+        assert first.trace_id != second.trace_id
+        assert (await changes.get("old")).trace_id == ""

@@ -2,13 +2,25 @@
 
 import json
 import logging
+import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from intertie.errors import DaemonError
 from intertie.runtime.daemon import JsonLines, Lock, is_locked
+from intertie.trace_context import Tracer, use
+
+HEIR = """
+import os, sys
+from pathlib import Path
+from intertie.runtime.daemon import Lock
+with Lock(Path(sys.argv[1]), int(sys.argv[2])) as lock:
+    print("held,", "inherited" if os.get_inheritable(lock.fileno()) else "not inherited")
+    sys.stdin.readline()
+"""
 
 
 def test_a_folder_has_one_daemon_at_a_time(tmp_path: Path) -> None:
@@ -35,6 +47,21 @@ def test_a_log_line_is_json_with_its_fields() -> None:
     assert "\n" not in line
     assert (found["level"], found["message"], found["service"]) == ("warning", "slow api", "api")
     assert "second" in found["exception"]
+    assert found["service.name"] == "intertie"
+    assert datetime.fromisoformat(found["time"]).tzinfo is UTC
+    assert "trace_id" not in found
+
+
+def test_a_log_line_within_a_trace_has_its_ids() -> None:
+    """And the name of the process that it was told."""
+    context = Tracer().begin()
+    record = logging.LogRecord("intertie.x", logging.INFO, "f", 1, "hello", (), None)
+
+    with use(context):
+        found = json.loads(JsonLines("intertie-door").format(record))
+
+    assert found["service.name"] == "intertie-door"
+    assert (found["trace_id"], found["span_id"]) == (context.trace_text, context.span_text)
 
 
 def test_it_can_be_asked_whether_a_daemon_runs(tmp_path: Path) -> None:
@@ -45,3 +72,22 @@ def test_it_can_be_asked_whether_a_daemon_runs(tmp_path: Path) -> None:
         assert is_locked(tmp_path / "lock")
 
     assert not is_locked(tmp_path / "lock")
+
+
+def test_a_lock_can_be_handed_down(tmp_path: Path) -> None:
+    """It is held from before the child begins until the child ends."""
+    file = tmp_path / "lock"
+    with Lock(file) as lock:
+        child = subprocess.Popen(
+            [sys.executable, "-c", HEIR, str(file), str(lock.fileno())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            pass_fds=[lock.fileno()],
+        )
+
+    assert is_locked(file)
+    told, _ = child.communicate("end\n")
+
+    assert told == "held, not inherited\n"
+    assert not is_locked(file)

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from intertie.errors import GatewayError
-from intertie.runtime.engines import envoy_path, gateway_service
-from intertie.suite.model import Gateway
+from intertie.runtime.engines import envoy_path, gateway_service, standing
+from intertie.suite.gateway import Gateway
 
 pytestmark = pytest.mark.slow
 
@@ -62,3 +62,16 @@ def test_a_new_address_is_another_service(tmp_path: Path) -> None:
     assert gateway_service(Gateway(host="0.0.0.0"), tmp_path) != before  # noqa: S104 — not bound
     assert gateway_service(Gateway(port=8001), tmp_path) != before
     assert gateway_service(Gateway(), tmp_path) == before
+
+
+def test_what_only_a_new_envoy_reads_is_part_of_its_command() -> None:
+    """So that a change of it is planned as a restart; a change of a route is none."""
+    plain = Gateway(port=8000)
+    proxies = Gateway.model_validate({"security": {"trusted_proxies": "10.0.0.0/8"}})
+    cors = Gateway.model_validate({"security": {"cors": {"allowed_origins": "*"}}})
+    encrypted = Gateway.model_validate({"tls": {"self_signed": True}})
+    database = Gateway.model_validate({"security": {"geo_database": "countries.mmdb"}})
+
+    assert standing(plain) == standing(cors) == "127.0.0.1:8000"
+    assert len({standing(each) for each in (plain, encrypted, database)}) == 3
+    assert standing(proxies) != standing(plain)

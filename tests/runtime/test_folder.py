@@ -1,5 +1,6 @@
 """The state folder."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,21 @@ def test_the_instance_is_made_once(tmp_path: Path) -> None:
     """It marks the processes of a suite over any number of daemons."""
     assert StateFolder(tmp_path).instance() == StateFolder(tmp_path).instance()
     assert len(StateFolder(tmp_path).instance()) == 16
+
+
+def test_whoever_asks_at_the_same_time_gets_the_same_instance(tmp_path: Path) -> None:
+    """And none of them half of it."""
+    places = [tmp_path / str(number) for number in range(200)]
+    for place in places:
+        place.mkdir()
+
+    with ThreadPoolExecutor(8) as pool:
+        asked = [place for place in places for _ in range(8)]
+        told = list(pool.map(lambda place: StateFolder(place).instance(), asked))
+
+    for number, place in enumerate(places):
+        assert set(told[number * 8 : number * 8 + 8]) == {(place / "instance").read_text()}
+        assert [each.name for each in place.iterdir()] == ["instance"]
 
 
 def test_a_daemon_announces_and_retires(tmp_path: Path) -> None:

@@ -56,11 +56,11 @@ async def test_a_starting_service_is_seen_as_soon_as_it_is_ready() -> None:
         began = current_time()
         group.start_soon(monitor.run, lambda up, reason: turned.set())
 
-        with fail_after(5):
+        with fail_after(30):
             await turned.wait()
 
         # 5 ms growing by half, five times: 66 ms; the limit is for a busy machine.
-        assert current_time() - began < 1
+        assert current_time() - began < 5
         group.cancel_scope.cancel()
 
 
@@ -88,7 +88,7 @@ async def test_a_check_that_hangs_is_a_failure() -> None:
     monitor = Monitor(declared, check, rng=chance(1))
     async with create_task_group() as group:
         group.start_soon(monitor.run, turn)
-        with fail_after(5):
+        with fail_after(30):
             await down.wait()
         group.cancel_scope.cancel()
 

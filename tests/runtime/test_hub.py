@@ -5,6 +5,8 @@ from anyio import EndOfStream, fail_after
 
 from intertie.event import Event, HealthChanged
 from intertie.runtime.hub import EventHub
+from intertie.trace_context import Tracer, use
+from tests.w3c import PARENT, TRACE
 
 pytestmark = pytest.mark.anyio
 AT = datetime(2026, 1, 2, tzinfo=UTC)
@@ -97,3 +99,12 @@ async def test_leaving_ends_the_subscription() -> None:
 
     for number in range(3):
         publish(chosen, number)
+
+
+async def test_an_event_is_of_the_trace_it_happened_in() -> None:
+    """Outside of all traces it has none."""
+    with use(Tracer().follow(PARENT)):
+        inside = publish(hub(), 1)
+
+    assert (inside.traceparent or "")[3:35] == TRACE
+    assert publish(hub(), 1).traceparent is None

@@ -7,6 +7,7 @@ from anyio import create_task_group, fail_after, to_thread
 
 from intertie.runtime.logs import LONGEST_LINE, Filter, LogLine, LogReader, Source, log_path
 from tests.runtime.stage import shell, staged
+from tests.w3c import TRACE
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.anyio
@@ -44,7 +45,7 @@ def logs(tmp_path: Path) -> Logs:
 
 async def take(lines: AsyncIterator[LogLine], count: int) -> list[str]:
     """The texts of the next lines."""
-    with fail_after(10):
+    with fail_after(60):
         return [(await anext(lines)).text for _ in range(count)]
 
 
@@ -283,3 +284,24 @@ async def test_services_may_leave_and_come_back_while_they_are_read(logs: Logs) 
         second = await follower.read()
 
     assert [line.text for line in [*first, *nothing, *second]] == ["one", "two"]
+
+
+async def test_lines_of_a_trace_are_found_everywhere(logs: Logs) -> None:
+    """In all services and the daemon's own log, by their times."""
+    logs.write(f'{{"time":"2026-01-01T00:00:01Z","msg":"second","trace_id":"{TRACE}"}}\n')
+    logs.write('{"time":"2026-01-01T00:00:02Z","msg":"another","trace_id":"other"}\n')
+    logs.write(f"no time, after the third {TRACE}\n", "err")
+    logs.write(f'{{"time":"2026-01-01T00:00:03Z","msg":"fourth","trace_id":"{TRACE}"}}\n', "err")
+    (logs.folder / "daemon.log").write_text(
+        f'{{"time":"2026-01-01T00:00:00Z","message":"first","trace_id":"{TRACE}"}}\n'
+        f'{{"time":"2026-01-01T00:00:04Z","message":"last","trace_id":"{TRACE}"}}\n'
+    )
+
+    found = await logs.reader.of_trace(["api"], TRACE)
+
+    assert [line.service for line in found] == ["api", "intertie", "api", "api", "intertie"]
+    assert "no time" in found[0].text
+    assert [len(await logs.reader.of_trace(["api"], id, limit=2)) for id in (TRACE, "f" * 32)] == [
+        2,
+        0,
+    ]

@@ -37,6 +37,15 @@ def test_a_claimed_port_is_not_given() -> None:
     assert ports.take("api") != free
 
 
+def test_a_fixed_port_is_not_given() -> None:
+    """Also before the service that it belongs to listens there."""
+    fixed = Ports(Few(1)).take("api")
+    ports = Ports(Few(1))
+    ports.keep_for({fixed})
+
+    assert ports.take("api") != fixed
+
+
 class Few(random.Random):  # noqa: S311
     """Knows few ports only, so that it comes back to each."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from anyio import create_task_group, to_thread
 
+from intertie.errors import DaemonError
 from intertie.runtime.component import Status
 from intertie.runtime.log_archive import archives
 from intertie.runtime.logs import LogReader
@@ -213,7 +214,8 @@ async def test_a_writer_at_full_speed_loses_nothing_to_rotation(tmp_path: Path, 
 @pytest.mark.slow
 def test_rotators_killed_at_random_points_lose_nothing(tmp_path: Path, log: Path) -> None:
     """Dozens of them die under a writer at full speed; order and content are what was written."""
-    with rotator(tmp_path, 256 * KIB, kills=60) as dying, writer(log, MIB) as process:
+    killed = rotator(tmp_path, 256 * KIB, kills=60, parts=11)
+    with killed as dying, writer(log, MIB) as process:
         assert dying.wait(60) == 0
         said = digest(process)
     parts = len(archives(log))
@@ -392,3 +394,32 @@ def test_what_would_be_removed_at_once_is_not_packed_first(tmp_path: Path, log: 
 
     assert written.endswith(kept(log))
     assert 2 * SMALL < len(kept(log)) <= 3 * SMALL
+
+
+@pytest.mark.anyio
+async def test_logs_are_rotated_when_it_is_asked_for(tmp_path: Path, log: Path) -> None:
+    """All that is in none yet goes to one archive, but the last line; small logs stay."""
+    other = tmp_path / "web" / "0.out.log"
+    other.parent.mkdir()
+    written, small = append(log, 900), append(other, 10)
+    rotator = rotating(tmp_path, rule(max_size=MIB))
+    async with create_task_group() as group:
+        await group.start(rotator.run)
+        first = await rotator.rotate(SMALL // 2)
+        second = await rotator.rotate(SMALL // 2)
+        written += append(log, 900, 900)
+        third = await rotator.rotate(SMALL // 2)
+        group.cancel_scope.cancel()
+
+    assert [first[0], second[0], third[0]] == [1, 0, 1]
+    assert first[1] > 0
+    assert len(archives(log)) == 2
+    assert kept(log) == written
+    assert (archives(other), kept(other)) == ([], small)
+
+
+@pytest.mark.anyio
+async def test_nobody_rotates_while_it_does_not_run(tmp_path: Path) -> None:
+    """It says so."""
+    with pytest.raises(DaemonError, match="nobody keeps them now"):
+        await rotating(tmp_path, rule()).rotate(0)

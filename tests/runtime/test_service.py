@@ -135,6 +135,7 @@ async def _start_never(stage: Stage, refused: list[str]) -> None:
         refused.append(str(exc))
 
 
+@pytest.mark.slow
 async def test_a_start_during_a_stop_waits_for_its_end(tmp_path: Path) -> None:
     """The old process is gone before the new one is there."""
     gate = tmp_path / "gate"

@@ -11,9 +11,10 @@ from intertie.errors import ChangeError, NotFoundError
 from intertie.event import ServiceFailed, ServiceStarted, ServiceStopped
 from intertie.plan import Plan, State, Step
 from intertie.runtime.component import Status
+from intertie.runtime.ports import Ports
 from intertie.runtime.supervisor import Supervisor
 from tests.runtime.dead import dead_daemon, still_runs
-from tests.runtime.stage import Stage, service, shell, staged
+from tests.runtime.stage import Stage, chance, service, shell, staged
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.anyio
@@ -53,6 +54,18 @@ async def test_a_service_starts_once_what_it_needs_is_started(tmp_path: Path) ->
         assert stage.replica("db").state is State.STARTING
 
         ready.touch()
+
+
+async def test_no_service_is_given_the_port_of_another(tmp_path: Path) -> None:
+    """Also not before that one listens on the port that its file says."""
+    fixed = Ports(chance(7)).take("by chance")
+    async with staged(tmp_path, rng=chance(7)) as stage:
+        await stage.run(
+            first=service(port="auto"), second=service(port=fixed, depends_on=["first"])
+        )
+
+        assert stage.replica("first").port != fixed
+        assert stage.replica("second").port == fixed
 
 
 async def test_a_service_starts_once_a_job_has_completed(tmp_path: Path) -> None:

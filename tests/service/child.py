@@ -16,7 +16,7 @@ import httpx
 from intertie.runtime.ports import Ports
 from tests.waiting import eventually
 
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """What runs beside the requests."""
 
+import signal
+
 import pytest
 from anyio import Event, fail_after, sleep_forever
 
@@ -89,3 +91,21 @@ async def test_a_worker_that_fails_is_told() -> None:
             await life.end()
 
     assert life.failed
+
+
+async def test_whoever_goes_on_after_it_hears_signals_as_before() -> None:
+    """A program may outlive its service, and the event loop that it ran on."""
+
+    def theirs(*_: object) -> None: ...
+
+    before = signal.signal(signal.SIGTERM, theirs)
+    try:
+        async with make() as life:
+            await life.begin()
+            during = signal.getsignal(signal.SIGTERM)
+            await life.end()
+
+        assert during is not theirs
+        assert signal.getsignal(signal.SIGTERM) is theirs
+    finally:
+        signal.signal(signal.SIGTERM, before)

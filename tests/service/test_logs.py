@@ -46,6 +46,7 @@ def test_both_ways_to_log_make_the_same_lines() -> None:
         "level": "info",
         "logger": "a",
         "service": "orders",
+        "service.name": "orders",
         "replica": "2",
     }
 

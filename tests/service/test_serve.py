@@ -16,6 +16,7 @@ from tests.waiting import eventually
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 APP = """
+import os
 import anyio
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -29,7 +30,13 @@ async def slow(request):
     await anyio.sleep(float(request.query_params["s"]))
     return PlainTextResponse("done")
 
-app = service.wrap(Starlette(routes=[Route("/slow", slow)]))
+async def held(request):
+    print('{"event": "held"}', flush=True)
+    while not os.path.exists("go"):
+        await anyio.sleep(0.01)
+    return PlainTextResponse("done")
+
+app = service.wrap(Starlette(routes=[Route("/slow", slow), Route("/held", held)]))
 
 if __name__ == "__main__":
     service.run(app)
@@ -39,8 +46,12 @@ UVICORN = ("-m", "uvicorn", "program:app", "--port", "$PORT", "--log-level", "wa
 
 def ask(port: int, seconds: float) -> str:
     """A request that takes so long."""
-    url = f"http://127.0.0.1:{port}/slow?s={seconds}"
-    return httpx.get(url, timeout=20, trust_env=False).text
+    return get(port, f"/slow?s={seconds}")
+
+
+def get(port: int, path: str) -> str:
+    """An answer, which may take its time."""
+    return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=60, trust_env=False).text
 
 
 @pytest.mark.parametrize(("command", "code"), [(("program.py",), 0), (UVICORN, -signal.SIGTERM)])
@@ -61,22 +72,23 @@ async def test_a_request_under_way_is_finished(
             program.process.send_signal(signal.SIGTERM)
 
         assert answers == ["done"]
-        assert program.process.wait(10) == code
+        assert program.process.wait(30) == code
 
 
 async def test_readiness_ends_at_once(tmp_path: Path) -> None:
     """While a request is under way, others are still answered, and told that it is not ready."""
-    with child(tmp_path, APP) as program:
+    with child(tmp_path, APP, env={"INTERTIE_STOP_GRACE": "60"}) as program:
         await program.until_ready()
         async with create_task_group() as group:
-            group.start_soon(to_thread.run_sync, ask, program.port, 2)
-            await eventually(lambda: program.says("slow began"))
+            group.start_soon(to_thread.run_sync, get, program.port, "/held")
+            await eventually(lambda: program.says("held"))
             program.process.send_signal(signal.SIGTERM)
 
-            await eventually(lambda: program.status("/health/ready") == 503, 1.5)
+            await eventually(lambda: program.status("/health/ready") == 503)
 
             assert program.status("/health/live") == 200
-        assert program.process.wait(10) == 0
+            (tmp_path / "go").touch()
+        assert program.process.wait(30) == 0
 
 
 async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
@@ -121,7 +133,7 @@ async def test_the_supervisor_is_told_when_it_listens_and_stops(tmp_path: Path) 
     path = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(path)
-        receiver.settimeout(20)
+        receiver.settimeout(60)
         with child(tmp_path, APP, env={"NOTIFY_SOCKET": path}) as program:
             assert await to_thread.run_sync(receiver.recv, 100) == b"READY=1"
             assert program.status("/health/live") == 200
@@ -136,7 +148,7 @@ async def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         with child(tmp_path, APP, env={"PORT": port}) as program:
-            assert await to_thread.run_sync(program.process.wait, 20) == 1
+            assert await to_thread.run_sync(program.process.wait, 60) == 1
 
         (line,) = program.lines
         assert f"cannot listen on 127.0.0.1:{port}" in line["error"]
@@ -190,7 +202,7 @@ async def test_a_worker_without_http_has_health_and_metrics(tmp_path: Path) -> N
 async def test_a_worker_needs_no_port(tmp_path: Path) -> None:
     """It runs, and stops, without one."""
     with child(tmp_path, WORKER, env={"PORT": ""}) as program:
-        await eventually(lambda: program.says("working"), 20)
+        await eventually(lambda: program.says("working"), 60)
         assert program.stop() == 0
         assert program.says("finished")
 
@@ -199,5 +211,5 @@ async def test_a_worker_needs_no_port(tmp_path: Path) -> None:
 async def test_a_worker_that_ends_ends_the_program(tmp_path: Path, mode: str, code: int) -> None:
     """With exit code 1 and the reason in the log when it failed."""
     with child(tmp_path, WORKER, command=("program.py", mode)) as program:
-        assert await to_thread.run_sync(program.process.wait, 20) == code
+        assert await to_thread.run_sync(program.process.wait, 60) == code
     assert program.says("worker failed") == (mode == "fail")

@@ -1,13 +1,20 @@
 """Trace context."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
+from intertie.service import Service
 from intertie.service.environment import read_environment
 from intertie.service.trace import Trace, Tracing, current, parse
-
-PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+from tests.w3c import BAD, GOOD, PARENT, STATES, TRACE, ask, served
 
 
 def tracing(sample: str = "0.5") -> Tracing:
@@ -92,3 +99,45 @@ def test_a_part_belongs_to_the_trace_around_it() -> None:
 
     assert (part.trace_id, part.parent) == (whole.trace_id, whole.span_id)
     assert current.get() is None
+
+
+def kit_echo() -> ASGIApp:
+    """A service that says what it would send on."""
+    service = Service("orders", logs=False, environ={})
+
+    async def echo(request: Request) -> Response:
+        return JSONResponse(service.headers())
+
+    return service.wrap(Starlette(routes=[Route("/", echo)]))
+
+
+async def _sent_on(*requests: list[tuple[str, str]]) -> list[dict[str, str]]:
+    async with served(kit_echo()) as port:
+        return [json.loads((await ask(port, "/", *headers)).body) for headers in requests]
+
+
+@pytest.mark.anyio
+async def test_a_service_keeps_the_rules_of_w3c() -> None:
+    """What passes goes on, what is faulty begins a new trace, two headers are none."""
+    good = await _sent_on(*([("TraceParent", text)] for text in GOOD.values()))
+    bad = await _sent_on(*([("traceparent", text)] for text in BAD.values()))
+    (twice,) = await _sent_on([("traceparent", PARENT), ("traceparent", PARENT)])
+
+    assert [each["traceparent"][3:35] for each in good] == [
+        text.strip()[3:35] for text in GOOD.values()
+    ]
+    assert all(parse(each["traceparent"]) for each in bad)
+    assert TRACE not in {each["traceparent"][3:35] for each in [*bad, twice]}
+
+
+@pytest.mark.anyio
+async def test_a_service_passes_tracestate_on_by_its_rules() -> None:
+    """Whole or not at all."""
+    requests = (
+        [("traceparent", PARENT), *(("tracestate", value) for value in values)]
+        for values, _ in STATES.values()
+    )
+
+    found = await _sent_on(*requests)
+
+    assert [each.get("tracestate", "") for each in found] == [told for _, told in STATES.values()]

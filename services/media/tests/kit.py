@@ -109,12 +109,24 @@ def service(
     """`python -m intertie_media.<module>` in a process of its own, killed at the end."""
     env = {**os.environ, "PORT": str(port), "INTERTIE_DATA": str(data), **environment}
     command = [sys.executable, "-m", f"intertie_media.{module}"]
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        _held(port),
+        subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process,
+    ):
         try:
             _wait_until_it_listens(process, port)
             yield process
         finally:
             process.kill()
+
+
+@contextmanager
+def _held(port: int) -> Iterator[None]:
+    """Nobody else is given it before the service listens on it."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", port))
+        yield
 
 
 def _wait_until_it_listens(process: subprocess.Popen[str], port: int) -> None:

@@ -38,6 +38,13 @@ def options(suite: MediaSuite) -> list[str]:
     return ["--suite", words["--file"], "--env", words["--env"], "--state", words["--state"]]
 
 
+def lag(suite: MediaSuite, name: str) -> int:
+    """How many messages a group has yet to deal with."""
+    groups = json.loads(suite.ask("bus", "groups", "--json"))
+    (found,) = [group["lag"] for group in groups if group["group"] == name]
+    return int(found)
+
+
 @asynccontextmanager
 async def listening(suite: MediaSuite, heard: list[Event]) -> AsyncIterator[None]:
     """A notification service, say: a group of its own, which keeps its place."""
@@ -85,6 +92,5 @@ async def test_a_message_that_is_none_is_a_dead_letter(tmp_path: Path) -> None:
 
         assert [letter["message"]["data"] for letter in letters] == [{"odd": 1}]
         assert "is not a UploadCompleted" in letters[0]["reason"]
-        groups = json.loads(suite.ask("bus", "groups", "--json"))
-        (pipeline,) = [group for group in groups if group["group"] == "pipeline"]
-        assert pipeline["lag"] == 0
+        while lag(suite, "pipeline"):
+            pass

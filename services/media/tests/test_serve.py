@@ -90,7 +90,7 @@ def test_a_service_ends_orderly_when_told(tmp_path: Path, word: signal.Signals) 
 
         process.send_signal(word)
 
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
     assert not (tmp_path / "media.db-wal").exists()
 
 
@@ -163,7 +163,7 @@ def test_a_service_whose_work_has_failed_ends(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=60,
     )
 
     assert done.returncode == 1

@@ -19,6 +19,7 @@ from intertie.bus.outcome import Reject
 from intertie.bus.port import Subscription
 from intertie.errors import BusError, BusUnavailableError
 from intertie.event import ControlCommand, Event
+from intertie.trace_context import Tracer
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +53,14 @@ class Bridged(Protocol):
 class Bridge:
     """As a component: lives until cancelled."""
 
-    def __init__(self, client: Client, suite: Bridged, *, obey: bool = True) -> None:
+    def __init__(
+        self, client: Client, suite: Bridged, *, obey: bool = True, tracer: Tracer | None = None
+    ) -> None:
         """Without `obey`, only events go out."""
         self._client = client
         self._suite = suite
         self._obey = obey
+        self._tracer = tracer or Tracer()
         # Where there are no groups, commands reach the suite while it listens.
         group = f"intertie-{suite.name}".replace(".", "-")
         mine = group if client.bus.capabilities.groups else None
@@ -113,7 +117,10 @@ class Bridge:
         key = command.idempotency_key or event.id
         if len(key) > _LONGEST_KEY:
             raise Reject(f"cannot {verb}: its key has more than {_LONGEST_KEY} characters")
-        await self._suite.command(verb, command.services, key=key)
+        fields = {"messaging.destination.name": event.type, "messaging.message.id": event.id}
+        context = self._tracer.follow(event.traceparent)
+        with self._tracer.within(context, f"process {event.type}", "consumer", fields):
+            await self._suite.command(verb, command.services, key=key)
 
 
 class Orchestrator(Protocol):

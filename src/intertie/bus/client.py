@@ -25,6 +25,7 @@ from intertie.bus.topics import check_topic
 from intertie.errors import BusError, BusUnavailableError
 from intertie.event import Event, Payload
 from intertie.suite.bus import QueueConfig
+from intertie.trace_context import current
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,13 @@ class Client:
         traceparent: str | None = None,
         id: str | None = None,
     ) -> Event:
-        """A new event, not yet published. A mapping needs `topic`."""
+        """A new event, not yet published, of the current trace unless told.
+
+        A mapping needs `topic`.
+        """
+        context = current.get()
+        if traceparent is None and context is not None:
+            traceparent = context.traceparent
         data = dict(payload) if isinstance(payload, Mapping) else payload.model_dump(mode="json")
         return Event(
             id=id or self._new_id(),

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from anyio import (
@@ -27,6 +28,7 @@ from intertie.drivers.spawn import spawn
 from intertie.drivers.tree import INSTANCE, SERVICE, Marker, Tree, bury, gone, kill_all
 from intertie.drivers.who import Account, account
 from intertie.errors import DriverError
+from intertie.trace_context import current
 
 _REAP_EVERY_S = 0.5
 _ROUNDS = 100
@@ -87,6 +89,7 @@ class ProcessDriver:
         The spawn is done here and not in a thread: it takes a millisecond, and cancellation
         cannot come between the process and our knowledge of it.
         """
+        launch = _traced(launch)
         marker = Marker(self._instance, launch.service, launch.replica)
         named = launch.user is not None or launch.group is not None
         who = await to_thread.run_sync(account, launch) if named else None
@@ -324,3 +327,11 @@ def _wait_in_thread(
 def _ourselves() -> set[int]:
     """This process and those above it, which may be services of the same suite."""
     return {os.getpid(), *proc.parents(os.getpid())}
+
+
+def _traced(launch: Launch) -> Launch:
+    """It is told of the trace that it is started in, if there is one."""
+    context = current.get()
+    if context is None:
+        return launch
+    return replace(launch, env={**launch.env, **context.variables()})

@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -26,6 +26,7 @@ from intertie.plan import Action, Step
 from intertie.runtime.component import Health, Status
 from intertie.runtime.hub import EventHub
 from intertie.store import Records
+from intertie.trace_context import Piece, TraceContext, Tracer, use
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,8 @@ class Change(BaseModel):
     error: str | None = None
     began_at: datetime
     ended_at: datetime | None = None
+    trace_id: str = ""
+    """Of its log lines and spans: that of the request that asked for it, if one did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ Work = Callable[[Progress], Awaitable[None]]
 @dataclass(slots=True)
 class _Doing:
     change: Change
+    trace: TraceContext
     scope: CancelScope = field(default_factory=CancelScope)
     over: Event = field(default_factory=Event)
     touched: Event = field(default_factory=Event)
@@ -106,11 +110,13 @@ class Changes:
         *,
         now: Callable[[], datetime],
         new_id: Callable[[], str] = lambda: secrets.token_hex(6),
+        tracer: Tracer | None = None,
     ) -> None:
         self._records = records
         self._hub = hub
         self._now = now
         self._new_id = new_id
+        self._tracer = tracer or Tracer()
         self._doing: dict[str, _Doing] = {}
         self._group: TaskGroup | None = None
 
@@ -140,21 +146,25 @@ class Changes:
         `work` gets a Progress; what it raises becomes the change's error. `steps` lists those
         already known. Raises ChangeError when the daemon is ending.
         """
+        trace = self._tracer.child()
         change = Change(
             id=self._new_id(),
             title=title,
             actor=actor,
             steps=tuple(StepRecord(action=s.action, service=s.service, why=s.why) for s in steps),
             began_at=self._now(),
+            trace_id=trace.trace_text,
         )
         await self._records.put(COLLECTION, change.id, change.model_dump(mode="json"), expect=0)
         if self._group is None:
             await self._save(_ended(change, "aborted", _ENDED, self._now()))
             raise ChangeError(f"cannot {title}: the daemon is ending")
-        doing = _Doing(change)
+        doing = _Doing(change, trace)
         self._doing[change.id] = doing
-        self._tell(change, "")
-        self._group.start_soon(self._do, doing, work)
+        with use(trace):
+            log.info("change began", extra={"change": change.id, "title": title, "actor": actor})
+            self._tell(change, "")
+            self._group.start_soon(self._do, doing, work)
         return change
 
     async def wait(self, id: str) -> Change:
@@ -196,13 +206,21 @@ class Changes:
     async def _do(self, doing: _Doing, work: Work) -> None:
         status: ChangeStatus = "aborted"
         error: str | None = _ENDED
-        try:
-            async with create_task_group() as group:
-                group.start_soon(self._keep_saved, doing)
-                status, error = await self._outcome(doing, work)
-                group.cancel_scope.cancel()
-        finally:
-            await self._finish(doing, status, error)
+        with self._traced(doing) as piece:
+            try:
+                async with create_task_group() as group:
+                    group.start_soon(self._keep_saved, doing)
+                    status, error = await self._outcome(doing, work)
+                    group.cancel_scope.cancel()
+            finally:
+                await self._finish(doing, status, error)
+                piece.failed = error
+
+    def _traced(self, doing: _Doing) -> AbstractContextManager[Piece]:
+        change = doing.change
+        fields = {"intertie.change": change.id, "intertie.actor": change.actor}
+        name = f"change: {change.title.partition(' ')[0].rstrip(':')}"
+        return self._tracer.within(doing.trace, name, fields=fields)
 
     async def _outcome(self, doing: _Doing, work: Work) -> tuple[ChangeStatus, str | None]:
         def progress(step: Step, status: StepStatus, error: str | None = None) -> None:
@@ -244,9 +262,19 @@ class Changes:
             steps.append(step)
         else:
             steps[place] = step
+        if over:
+            self._trace_step(doing, step)
         doing.change = doing.change.model_copy(update={"steps": tuple(steps)})
         doing.touched.set()
         self._tell(doing.change, f"{step.action} {step.service} {step.status}", step.error)
+
+    def _trace_step(self, doing: _Doing, step: StepRecord) -> None:
+        fields = {"intertie.service": step.service, "intertie.change": doing.change.id}
+        piece = Piece(self._tracer.child(doing.trace), f"step: {step.action}", fields=dict(fields))
+        if step.began_at is not None:
+            piece.start_ns = round(step.began_at.timestamp() * 1e6) * 1000
+        piece.failed = step.error
+        self._tracer.end(piece)
 
     async def _keep_saved(self, doing: _Doing) -> None:
         while True:
@@ -267,6 +295,8 @@ class Changes:
             del self._doing[doing.change.id]
             doing.over.set()
             self._tell(doing.change, "", error)
+            fields = {"change": doing.change.id, "status": status, "error": error}
+            log.info("change ended", extra=fields)
 
     async def _save(self, change: Change) -> None:
         await self._records.put(COLLECTION, change.id, change.model_dump(mode="json"))

@@ -4,11 +4,12 @@ import importlib.metadata
 import re
 import subprocess
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 from intertie.errors import GatewayError
+from intertie.suite.gateway import Gateway
 from intertie.suite.health import Healthcheck
-from intertie.suite.model import Gateway
 from intertie.suite.restart import Restart
 from intertie.suite.service import Service
 
@@ -50,9 +51,9 @@ def gateway_service(gateway: Gateway, folder: Path, *, envoy: Path | None = None
         str(envoy_path(envoy)),
         "--config-path",
         "bootstrap.json",
-        # Part of the command, so that a new address is a new command, and the plan a restart.
+        # Part of the command, so that what only a new Envoy reads makes the plan a restart.
         "--service-node",
-        f"{gateway.host}:{gateway.port}",
+        standing(gateway),
         "--service-cluster",
         GATEWAY,
         # Without it a misspelt field in a dynamic resource is a warning, and the rest goes live.
@@ -73,6 +74,25 @@ def gateway_service(gateway: Gateway, folder: Path, *, envoy: Path | None = None
         restart=Restart(policy="always", max_attempts=None),
         stop_grace_period=5.0,
     )
+
+
+def standing(gateway: Gateway) -> str:
+    """What the listener is made of, in short: the address, and a digest of the rest, if any."""
+    address = f"{gateway.host}:{gateway.port}"
+    security = gateway.security
+    said: list[object] = [
+        gateway.tracing,
+        gateway.cache is not None,
+        gateway.tls,
+        security.geo_database,
+    ]
+    said += security.trusted_proxies
+    # Streams keep to the addresses that all routes keep to.
+    said += [repr((gateway.streams, security.addresses))] if gateway.streams else []
+    if not any(said):
+        return address
+    digest = sha256(repr(said).encode()).hexdigest()
+    return f"{address}-{digest[:12]}"
 
 
 def _of_the_wheel() -> Path:

@@ -70,6 +70,8 @@ class Surroundings:
     """The text with its secret references replaced. Raises IntertieError."""
     bus: Mapping[str, str] = field(default_factory=dict)
     """How services reach the suite's message bus: INTERTIE_BUS_URL and what belongs to it."""
+    find: "Callable[[str, Mapping[str, str]], Mapping[str, str]] | None" = None
+    """What a service is told of the others, of which it gets the addresses; None tells them all."""
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:
@@ -146,7 +148,7 @@ def _environment(
     account = who.variables(spec.user) if spec.user is not None else {}
     env = {**place.env, **account, "INTERTIE_SUITE": place.suite, "INTERTIE_DATA": str(place.data)}
     env |= place.bus
-    env |= {url_variable(other): url for other, url in urls.items() if other != name}
+    env |= (place.find or _all_others)(name, urls)
     for file in spec.env_file:
         env |= _from_file(name, place.folder / file)
     env |= {key: place.resolve(value) for key, value in spec.environment.items()}
@@ -154,6 +156,10 @@ def _environment(
     if port is not None:
         env["PORT"] = str(port)
     return env
+
+
+def _all_others(name: str, urls: Mapping[str, str]) -> Mapping[str, str]:
+    return {url_variable(other): url for other, url in urls.items() if other != name}
 
 
 def _from_file(name: str, path: Path) -> dict[str, str]:

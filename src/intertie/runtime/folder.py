@@ -78,6 +78,36 @@ class StateFolder:
         return self.root / "keys"
 
     @property
+    def identity(self) -> Path:
+        """Users, keys and sessions, and the audit trail (0700)."""
+        return self.root / "identity"
+
+    @property
+    def integrations(self) -> Path:
+        """Grants of integrations, sealed, and what vendors delivered (0700)."""
+        return self.root / "integrations"
+
+    @property
+    def monitoring(self) -> Path:
+        """Samples, and the state of alerts (0700)."""
+        return self.root / "monitoring"
+
+    @property
+    def samples(self) -> Path:
+        """The store of samples; only the daemon can read it while it runs."""
+        return self.monitoring / "metrics.duckdb"
+
+    @property
+    def automation(self) -> Path:
+        """What ran at set times, and how it went (0700)."""
+        return self.root / "automation"
+
+    @property
+    def paused(self) -> Path:
+        """Processes that stand still for a moment, while there are any."""
+        return self.root / "paused"
+
+    @property
     def data(self) -> Path:
         """What the services themselves keep, given to them as INTERTIE_DATA."""
         return self.root / "data"
@@ -105,8 +135,13 @@ class StateFolder:
     def instance(self) -> str:
         """The folder's own random id, made at the first call; marks every process of the suite."""
         file = self.root / "instance"
-        with suppress(FileExistsError), file.open("x") as stream:
-            stream.write(secrets.token_hex(8))
+        if not file.exists():
+            id = secrets.token_hex(8)
+            part = file.with_name(f"instance-{id}")
+            part.write_text(id)
+            with suppress(FileExistsError):
+                file.hardlink_to(part)  # whole at once, and never over another
+            part.unlink()
         return file.read_text()
 
     def create(self) -> None:

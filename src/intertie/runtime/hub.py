@@ -15,6 +15,7 @@ from anyio import (
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from intertie.event import Event, Payload
+from intertie.trace_context import current
 
 _KEPT = 1_000
 
@@ -53,6 +54,7 @@ class EventHub:
         With an `id` of the caller's, an event that was published before is not published again.
         """
         self._published += 1
+        context = current.get()
         event = Event(
             id=id or f"{self._run}-{self._published}",
             source=self._source,
@@ -60,6 +62,7 @@ class EventHub:
             subject=subject,
             time=self._now(),
             data=payload.model_dump(mode="json"),
+            traceparent=None if context is None else context.traceparent,
         )
         if not self._keep(event):
             return event

@@ -9,10 +9,14 @@ from pathlib import Path
 from anyio import sleep, to_thread
 
 from intertie.runtime.log_filter import ALL, Filter, search, select
+from intertie.runtime.log_record import parse
 from intertie.runtime.log_tap import LONGEST_LINE, STREAMS, LogLine, Source, Stream, Tap
 
 __all__ = ["LONGEST_LINE", "STREAMS", "Filter", "Follower", "LogLine", "LogReader", "Source"]
 __all__ += ["Stream", "log_path", "log_source", "next_pause_s"]
+
+DAEMON = "intertie"
+"""What lines of the daemon's own log have as their service."""
 
 _MOST_LINES = 10_000
 _COARSE_NS = 1_000_000_000
@@ -99,6 +103,18 @@ class LogReader:
         ]
         logs = [(each, log_path(self._folder, each), since.get(each, 0)) for each in sources]
         return await search(logs, pattern, regex=regex, limit=limit)
+
+    async def of_trace(
+        self, services: Sequence[str], trace_id: str, *, limit: int = 1000
+    ) -> Sequence[LogLine]:
+        """Lines that hold the trace's id, of these services and of the daemon, by their times.
+
+        A line that tells no time stays behind the one that it was written after.
+        """
+        found = list(await self.search(services, trace_id, limit=limit))
+        daemon = (Source(DAEMON, 0, "err"), self._folder / "daemon.log", 0)
+        found += await search([daemon], trace_id, regex=False, limit=limit)
+        return (await to_thread.run_sync(_by_time, found))[:limit]
 
     def sizes(self, service: str, replica: int) -> Mapping[Source, int]:
         """How long the files of a replica are now."""
@@ -252,6 +268,17 @@ class Follower:
         else:
             tap.seek_first()
         return tap
+
+
+def _by_time(lines: Sequence[LogLine]) -> list[LogLine]:
+    placed: list[tuple[float, int]] = []
+    last_s, source = 0.0, None
+    for place, line in enumerate(lines):
+        last_s = last_s if line.source == source else 0.0
+        told, source = parse(line.text), line.source
+        last_s = told.time.timestamp() if told and told.time else last_s
+        placed.append((last_s, place))
+    return [lines[place] for _, place in sorted(placed)]
 
 
 async def _lines(

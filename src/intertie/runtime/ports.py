@@ -3,6 +3,7 @@
 import errno
 import random
 import socket
+from collections.abc import Iterable
 
 from anyio import to_thread
 
@@ -34,18 +35,23 @@ class Ports:
     def __init__(self, rng: random.Random | None = None) -> None:
         self._rng = rng or random.Random()  # noqa: S311 — not a secret
         self._given: set[int] = set()
+        self._fixed: frozenset[int] = frozenset()
 
     def take(self, service: str) -> int:
         """A port nobody listens on, until it is given back. Raises DriverError."""
         for _ in range(_TRIES):
             port = self._rng.randint(_FIRST, _LAST)
-            if port not in self._given and is_free(port):
+            if port not in self._given | self._fixed and is_free(port):
                 self._given.add(port)
                 return port
         raise DriverError(
             f"cannot start service {service!r}: no free port from {_FIRST} to {_LAST}",
             service=service,
         )
+
+    def keep_for(self, fixed: Iterable[int]) -> None:
+        """These belong to somebody who may not listen yet; those of the last call are free."""
+        self._fixed = frozenset(fixed)
 
     def claim(self, port: int) -> None:
         """The port is in use already by a replica that was adopted."""

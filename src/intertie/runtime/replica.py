@@ -21,6 +21,7 @@ from intertie.runtime.ports import is_free, require_free
 from intertie.runtime.run import End, Run, Tools
 from intertie.runtime.standing import Standing
 from intertie.suite.service import Service
+from intertie.trace_context import current
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +118,7 @@ class ReplicaLife:
 
     async def end(self) -> None:
         """Stop; return when every process of it is gone. Raises IntertieError if one stays."""
+        self.standing.asked_in = current.get()
         self._scope.cancel()
         await self._over.wait()
         if self.standing.pid is not None:
@@ -184,6 +186,7 @@ class ReplicaLife:
                 await self._be_asked_for(spec)
             run_s = current_time()
             end = await self._run(spec, adopted)
+            current.set(self._tools.tracer.begin())  # what comes now, nobody's change caused
             adopted = None
             if end.how == "idle":
                 continue

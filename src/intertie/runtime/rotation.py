@@ -23,6 +23,7 @@ from pathlib import Path
 from anyio import CancelScope, sleep, to_thread
 from anyio.abc import TaskStatus
 
+from intertie.errors import DaemonError
 from intertie.runtime import log_archive
 from intertie.runtime.component import Health, Status
 from intertie.runtime.log_archive import Archive, among, archive_path
@@ -90,10 +91,11 @@ class Rotator:
         self._is_able = False
         self._unable = False
         self._trouble = ""
+        self._worker: ThreadPoolExecutor | None = None
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Look at the sizes again and again, more often while a log grows fast."""
-        worker = ThreadPoolExecutor(1, "log-rotation", _be_nice)
+        worker = self._worker = ThreadPoolExecutor(1, "log-rotation", _be_nice)
         look = partial(self._on, worker)
         pause_s = self._look_s
         try:
@@ -104,9 +106,21 @@ class Rotator:
                 pause_s = self._look_s if is_busy else min(pause_s * _GROWTH, _LOOK_LAST_S)
                 await sleep(pause_s)
         finally:
+            self._worker = None
             self._is_over.set()  # a rotation under way gives up at its next block
             with CancelScope(shield=True):
                 await to_thread.run_sync(worker.shutdown)
+
+    async def rotate(self, least: int) -> tuple[int, int]:
+        """Rotate now what is larger than so many bytes, as one archive of each log.
+
+        How many logs, and bytes given back. Raises DaemonError while it does not `run`.
+        """
+        worker = self._worker
+        if worker is None:
+            raise DaemonError("cannot rotate logs: nobody keeps them now")
+        forced = worker.submit(self._force, least)
+        return await to_thread.run_sync(forced.result)
 
     def health(self) -> Health:
         """DEGRADED while a log cannot be rotated."""
@@ -132,6 +146,21 @@ class Rotator:
             self._grown[found.path] = found.size
             self._with_care(found.path, partial(self._rotate, found, rule))
         return is_busy
+
+    def _force(self, least: int) -> tuple[int, int]:
+        self.look()  # what is due goes to archives of the usual size
+        rules, rotated, freed = self._rules(), 0, 0
+        for found in self._logs():
+            size = found.size - (found.base or begin(found.path))
+            if size <= max(least, 1):
+                continue
+            rule = rules.get(found.path.parent.name, _DEFAULT)
+            whole = rule.model_copy(update={"max_size": size - 1})
+            before, taken = _newest(found.path), _taken(found.path)
+            self._with_care(found.path, partial(self._rotate, found, whole))
+            rotated += _newest(found.path) != before
+            freed += max(0, taken - _taken(found.path))
+        return rotated, freed
 
     def _on(self, worker: ThreadPoolExecutor, job: Callable[[], bool]) -> bool:
         return worker.submit(job).result()
@@ -268,6 +297,17 @@ def move_aside(path: Path, rule: Logging) -> None:
     os.link(path, archive_path(path, base, size, packed=False))
     extend(path, size)
     prune(path, rule)
+
+
+def _newest(path: Path) -> int:
+    kept = log_archive.archives(path)
+    return kept[-1].end if kept else 0
+
+
+def _taken(path: Path) -> int:
+    """Bytes on the disk of a log and its archives."""
+    files = (path, *(archive.path for archive in log_archive.archives(path)))
+    return sum(file.stat().st_blocks for file in files if file.exists()) * _BLOCK_BYTES
 
 
 def _folders(folder: Path) -> Sequence[str]:

@@ -5,7 +5,7 @@ import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -36,6 +36,7 @@ from intertie.runtime.ports import Ports
 from intertie.runtime.rotation import at_start
 from intertie.runtime.standing import Standing
 from intertie.suite.service import Hook, Service
+from intertie.trace_context import Tracer, Value, current
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Tools:
     before_stop: BeforeStop | None
     now: Callable[[], datetime]
     rng: random.Random
+    tracer: Tracer = field(default_factory=Tracer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +255,18 @@ class Run:
             self._watch_scope.cancel()
 
     def _turn(self, up: bool, reason: str) -> None:
+        """The start goes on in the trace it began in; later each turn begins one of its own."""
+        tracer = self._tools.tracer
+        context = tracer.begin() if self._ready else tracer.child()
+        fields: dict[str, Value] = {"intertie.service": self._standing.service, "intertie.up": up}
+        with tracer.within(context, "health changed", fields=fields) as piece:
+            piece.failed = None if up else reason
+            self._tell_turn(up, reason)
+
+    def _tell_turn(self, up: bool, reason: str) -> None:
         standing = self._standing
+        told = {"service": standing.service, "replica": standing.index, "up": up, "why": reason}
+        log.log(logging.INFO if up else logging.WARNING, "health changed", extra=told)
         if self._ready:
             standing.enter(State.RUNNING if up else State.UNHEALTHY, reason)
         payload = HealthChanged(
@@ -310,6 +323,8 @@ class Run:
     async def _put_away(self, launch: Launch, instance: Instance) -> None:
         """Stop, and forget only what is gone."""
         wanted = self._asked()
+        if wanted and self._standing.asked_in is not None:
+            current.set(self._standing.asked_in)
         if wanted or (self._doomed is not None and self._doomed.ok):
             await self._drain()
         if wanted:

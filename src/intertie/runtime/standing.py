@@ -7,6 +7,7 @@ from datetime import datetime
 
 from intertie.plan import Replica, State
 from intertie.runtime.history import HealthHistory
+from intertie.trace_context import TraceContext
 
 _MOST_MOMENTS = 50
 
@@ -51,6 +52,8 @@ class Standing:
         self.restarts = 0
         self.timing = Timing()
         self.health = HealthHistory()
+        self.asked_in: TraceContext | None = None
+        """Where it was asked to stop the last time."""
         self._draining = False
         self._now = now
         self._changed = changed

@@ -39,6 +39,7 @@ from intertie.runtime.run import BeforeStop, Tools
 from intertie.runtime.service import ServiceLife
 from intertie.runtime.standing import Standing
 from intertie.suite.service import Condition, Service
+from intertie.trace_context import Tracer
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class Supervisor:
         before_stop: BeforeStop | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         rng: random.Random | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         """`before_stop` is awaited before a ready replica with a port is signalled.
 
@@ -82,6 +84,7 @@ class Supervisor:
             before_stop=before_stop,
             now=now,
             rng=rng,
+            tracer=tracer or Tracer(),
         )
         self._services: dict[str, ServiceLife] = {}
         self._lives: TaskGroup | None = None
@@ -289,6 +292,8 @@ class Supervisor:
         self._let_go.set()
 
     def _know(self, wanted: Mapping[str, Service]) -> None:
+        ports = (spec.port for spec in wanted.values())
+        self._tools.ports.keep_for(port for port in ports if isinstance(port, int))
         for name, spec in wanted.items():
             if name not in self._services:
                 self._services[name] = ServiceLife(

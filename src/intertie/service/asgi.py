@@ -15,12 +15,10 @@ from intertie.service.metrics import Answers, Requests
 from intertie.service.route import key_of, template_of
 from intertie.service.stream import STOPPING
 from intertie.service.trace import Attributes, current
+from intertie.trace_context import METHODS, request_fields
 
 log = logging.getLogger(__name__)
 
-METHODS = frozenset(
-    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
-)
 OTHER = "OTHER"
 
 Page = Callable[[Scope, Send], Awaitable[None]]
@@ -132,18 +130,9 @@ def _log(method: str, route: str, status: int, took_s: float) -> None:
 
 
 def _fields(scope: Scope) -> Attributes:
-    """OpenTelemetry's names of today, and those of before. No query: it may hold secrets."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
     host = headers.get(b"host", b"").decode("latin-1")
-    scheme, path, method = scope.get("scheme", "http"), scope["path"], scope["method"]
-    return {
-        "http.request.method": method if method in METHODS else "_OTHER",
-        "url.scheme": scheme,
-        "url.path": path,
-        "server.address": host.rpartition(":")[0] or host,
-        "http.method": method,
-        "http.url": f"{scheme}://{host}{path}",
-    }
+    return request_fields(scope["method"], scope.get("scheme", "http"), host, scope["path"])
 
 
 async def _other(app: ASGIApp, life: Life, scope: Scope, receive: Receive, send: Send) -> None:

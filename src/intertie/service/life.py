@@ -20,6 +20,7 @@ from intertie.service.trace import Tracing
 log = logging.getLogger(__name__)
 
 Work = Callable[[], Coroutine[Any, Any, None]]  # Any: what a coroutine waits for
+_Handler = Callable[[int, FrameType | None], object]
 
 _CLOSING_S = 5.0
 
@@ -180,9 +181,16 @@ class Life:
                 number: int,
                 frame: FrameType | None,
                 *,
-                theirs: Callable[[int, FrameType | None], object] = theirs,
+                theirs: _Handler = theirs,
             ) -> None:
                 loop.call_soon_threadsafe(self.stop)
                 theirs(number, frame)
 
             signal.signal(number, ours)
+            self._stack.callback(_give_back, number, ours, theirs)
+
+
+def _give_back(number: int, ours: _Handler, theirs: _Handler) -> None:
+    """Unless somebody has listened in after us."""
+    if signal.getsignal(number) is ours:
+        signal.signal(number, theirs)

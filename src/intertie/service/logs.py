@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from intertie.service.environment import Environment
-from intertie.service.trace import current
+from intertie.trace_context import here
 
 MASK = "***"
 
@@ -30,7 +30,8 @@ class KitHandler(logging.StreamHandler[Any]):  # Any: whatever standard output i
 
 def set_up(environment: Environment) -> None:
     """Format all logging of this process, with the service's name in each line."""
-    names = {"service": environment.service, "replica": environment.replica}
+    service = environment.service
+    names = {"service": service, "service.name": service, "replica": environment.replica}
 
     def name(_: object, __: str, fields: Fields) -> Fields:
         fields.update(names)
@@ -88,10 +89,7 @@ def _install(formatter: logging.Formatter, level: str) -> None:
 
 
 def _trace(_: object, __: str, fields: Fields) -> Fields:
-    trace = current.get()
-    if trace is not None:
-        fields["trace_id"] = f"{trace.trace_id:032x}"
-        fields["span_id"] = f"{trace.span_id:016x}"
+    fields.update(here())
     return fields
 
 

@@ -7,61 +7,28 @@ nothing else: no span is made for them.
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from random import Random
 from typing import TYPE_CHECKING
 
 from intertie.service.environment import Environment
+from intertie.trace_context import TraceContext, current, parse, received
 
 if TYPE_CHECKING:
     from intertie.service.spans import Recorder, Span
 
 Attributes = Mapping[str, str | int | float | bool]
 
-_LENGTH = 55
-_HEX = frozenset("0123456789abcdef")
+__all__ = ["Attributes", "Trace", "Tracing", "current", "parse"]
 
 
-class Trace:
+class Trace(TraceContext):
     """Where we are in a trace: this process's span, recorded or not."""
 
-    __slots__ = ("parent", "sampled", "span", "span_id", "state", "trace_id")
+    __slots__ = ("span",)
 
     def __init__(self, trace_id: int, span_id: int, sampled: bool) -> None:
-        self.trace_id = trace_id
-        self.span_id = span_id
-        self.sampled = sampled
-        self.state = ""
-        """What other systems want passed on (tracestate)."""
-        self.parent = 0
-        """The caller's span; 0 when the trace began here."""
+        super().__init__(trace_id, span_id, sampled)
         self.span: Span | None = None
-
-    @property
-    def traceparent(self) -> str:
-        """W3C Trace Context, version 00."""
-        return f"00-{self.trace_id:032x}-{self.span_id:016x}-{'01' if self.sampled else '00'}"
-
-    def headers(self) -> dict[str, str]:
-        """For a call to another service."""
-        headers = {"traceparent": self.traceparent}
-        return {**headers, "tracestate": self.state} if self.state else headers
-
-
-current: ContextVar[Trace | None] = ContextVar("intertie_trace", default=None)
-
-
-def parse(text: str) -> tuple[int, int, bool] | None:
-    """Trace id, span id and the sampled flag; None for what is not a traceparent (W3C §3.2)."""
-    version, trace_id, span_id, flags = text[:2], text[3:35], text[36:52], text[53:55]
-    if len(text) < _LENGTH or version == "ff" or (version == "00" and len(text) != _LENGTH):
-        return None
-    if {text[2], text[35], text[52], *text[55:56]} != {"-"}:
-        return None
-    if not _HEX.issuperset(version + trace_id + span_id + flags):
-        return None
-    ids = int(trace_id, 16), int(span_id, 16)
-    return (*ids, bool(int(flags, 16) & 1)) if all(ids) else None
 
 
 class Tracing:
@@ -77,13 +44,11 @@ class Tracing:
 
     def begin(self, headers: Iterable[tuple[bytes, bytes]] = ()) -> Trace:
         """The trace of a request: the caller's, or a new one."""
-        for name, value in headers:
-            if name == b"traceparent":
-                trace = self.follow(value.decode("latin-1"))
-                if trace.parent:
-                    states = [value for name, value in headers if name == b"tracestate"]
-                    trace.state = b",".join(states).decode("latin-1")
-                return trace
+        parent, state = received(headers)
+        if parent:
+            trace = self.follow(parent)
+            trace.state = state if trace.parent else ""
+            return trace
         draw = self._random
         sampled = draw.random() < self._rate
         return Trace(draw.getrandbits(128) or 1, draw.getrandbits(64) or 1, sampled)
@@ -120,7 +85,7 @@ class Tracing:
         above = current.get()
         return self.begin() if above is None else self._below(above)
 
-    def _below(self, above: Trace) -> Trace:
+    def _below(self, above: TraceContext) -> Trace:
         trace = Trace(above.trace_id, self._random.getrandbits(64) or 1, above.sampled)
         trace.parent, trace.state = above.span_id, above.state
         return trace

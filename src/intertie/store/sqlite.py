@@ -12,6 +12,7 @@ from anyio import CapacityLimiter, to_thread
 
 from intertie.errors import ConflictError, NotFoundError, StoreError
 from intertie.store import Document, Page, Record
+from intertie.store.wal import opened, transaction
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
@@ -23,7 +24,6 @@ CREATE TABLE IF NOT EXISTS records (
     UNIQUE (collection, id)
 )
 """
-_BUSY_TIMEOUT_S = 10.0
 
 T = TypeVar("T")
 
@@ -39,14 +39,8 @@ class SqliteRecords:
     @asynccontextmanager
     async def open(cls, path: Path) -> AsyncIterator[Self]:
         """Open or create the file. Raises StoreError when that is impossible."""
-        try:
-            connection = await to_thread.run_sync(_connect, path)
-        except (OSError, sqlite3.Error) as exc:
-            raise StoreError(f"cannot open database {path}: {exc}") from exc
-        try:
+        async with opened(path, _SCHEMA, "database") as connection:
             yield cls(connection)
-        finally:
-            connection.close()
 
     async def get(self, collection: str, id: str) -> Record:
         """See Records."""
@@ -95,21 +89,6 @@ def open_url(url: str) -> AbstractAsyncContextManager[SqliteRecords]:
     return SqliteRecords.open(Path(url.removeprefix("sqlite://")))
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(
-        path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-    )
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(_SCHEMA)
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
 def _get(connection: sqlite3.Connection, collection: str, id: str) -> Record:
     row = connection.execute(
         "SELECT version, document FROM records WHERE collection = ? AND id = ?", (collection, id)
@@ -123,8 +102,7 @@ def _put(
     connection: sqlite3.Connection, collection: str, id: str, document: Document, expect: int | None
 ) -> Record:
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         row = connection.execute(
             "SELECT version FROM records WHERE collection = ? AND id = ?", (collection, id)
         ).fetchone()
@@ -139,10 +117,6 @@ def _put(
             " DO UPDATE SET version = version + 1, document = excluded.document",
             (collection, id, text),
         )
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
     return Record(id, current + 1, document)
 
 

@@ -23,13 +23,13 @@ async def kafka(folder: Path) -> AsyncIterator[Broker]:
 
     port = free_port()
     url = f"tcp://127.0.0.1:{port}"
-    config = QueueConfig(QueueType.KAFKA, host="127.0.0.1", port=port)
+    config = QueueConfig(QueueType.KAFKA, host="127.0.0.1", port=port, connect_timeout=12.0)
     listen = ["--listener-url", url, "--advertised-listener-url", url]
     broker = Broker(
         config, [str(program), "broker", *listen, "--storage-engine", "memory://tansu/"], folder
     )
-    await broker.start()
     try:
+        await broker.start()
         yield broker
     finally:
         await broker.kill()

@@ -31,8 +31,8 @@ async def nats(
     program = Path(sys.executable).with_name("nats-server")
     argv = [str(program), "-a", "127.0.0.1", "-p", str(port), "-c", str(folder / "nats.conf")]
     broker = Broker(config, argv, folder)
-    await broker.start()
     try:
+        await broker.start()
         yield broker
     finally:
         await broker.kill()

@@ -10,17 +10,20 @@ from pathlib import Path
 from anyio import CancelScope, fail_after, open_process, sleep
 from anyio.abc import Process
 
+from intertie.drivers import proc
+from intertie.runtime.ports import Ports
 from intertie.suite.bus import QueueConfig
+from tests.waiting import eventually
 
 START_S = 60.0
 
 
 def free_port() -> int:
-    """One that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One that nobody listens on now, and that the system gives to no client.
+
+    While a broker is down, a connection that somebody opens could take its port otherwise.
+    """
+    return Ports().take("a peer")
 
 
 class Broker:
@@ -80,12 +83,24 @@ class Broker:
             await process.aclose()
 
     async def pause(self) -> None:
-        """Keep its connections open and answer nothing (SIGSTOP)."""
+        """Keep its connections open and answer nothing (SIGSTOP); returns when it stands still."""
         os.killpg(self.pid, signal.SIGSTOP)
+        await eventually(lambda: _stands_still(self.pid))
 
     async def resume(self) -> None:
         """Go on after `pause`."""
         os.killpg(self.pid, signal.SIGCONT)
+
+
+def _stands_still(group: int) -> bool:
+    """Whether every thread of the group has stopped: the signal reaches each a moment later."""
+    members = [found.identity.pid for found in proc.everything() if found.group == group]
+    try:
+        tasks = [task for pid in members for task in Path(f"/proc/{pid}/task").iterdir()]
+        texts = [(task / "stat").read_text(errors="replace") for task in tasks]
+    except (FileNotFoundError, ProcessLookupError):  # one ended meanwhile
+        return False
+    return all(text.rpartition(")")[2].split()[0] in "TZ" for text in texts)
 
 
 async def _accepts(port: int) -> bool:

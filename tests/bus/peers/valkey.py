@@ -1,7 +1,9 @@
 """Valkey, from the wheel that the embedded bus uses."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,23 @@ async def valkey(
     if password is not None:
         options += ["--requirepass", password]
     argv = [valkey_program(), "--port", port, "--dir", folder, *options]
-    broker = Broker(config, [str(word) for word in argv], folder)
-    await broker.start()
+    broker = Broker(config, [str(word) for word in argv], folder, ready=partial(_serves, password))
     try:
+        await broker.start()
         yield broker
     finally:
         await broker.kill()
+
+
+async def _serves(password: str | None, port: int) -> bool:
+    """Whether it has read its files: until then the port accepts, and each command is refused."""
+    login = f"AUTH {password}\r\n" if password is not None else ""
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        try:
+            probe.connect(("127.0.0.1", port))
+            probe.sendall(f"{login}PING\r\nQUIT\r\n".encode())
+            with probe.makefile("rb") as answers:
+                return b"+PONG\r\n" in answers.read()
+        except OSError:
+            return False

@@ -47,7 +47,7 @@ async def serving(talk: Talk) -> AsyncIterator[Peer]:
     peer.port = listener.extra(SocketAttribute.local_port)  # noqa: S610 — not Django's `extra`
     async with listener, create_task_group() as group:
         group.start_soon(listener.serve, handle)
-        with fail_after(20):
+        with fail_after(60):
             yield peer
         group.cancel_scope.cancel()
 

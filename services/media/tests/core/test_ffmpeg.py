@@ -22,9 +22,19 @@ ENDLESS = ("-f", "lavfi", "-i", "testsrc2=s=64x64", "-f", "null", "-progress", "
 SLOW_ENDLESS = ("-re", *ENDLESS)
 
 
+BEFORE = set[int]()
+
+
+@pytest.fixture(autouse=True)
+def before() -> None:
+    """Suites of other tests may run in this process's care: they are not ours to look for."""
+    BEFORE.clear()
+    BEFORE.update(each.pid for each in psutil.Process().children(recursive=True))
+
+
 def children() -> list[psutil.Process]:
-    """What this process has running; orphans of other tests, dead but not yet reaped, do not."""
-    found = psutil.Process().children(recursive=True)
+    """What a test has left running; the dead that are not reaped yet are none of it."""
+    found = (e for e in psutil.Process().children(recursive=True) if e.pid not in BEFORE)
     return [each for each in found if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
 
 

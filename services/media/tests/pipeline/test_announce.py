@@ -56,7 +56,7 @@ async def waiting(storage: Storage) -> int:
 
 async def is_empty(storage: Storage) -> None:
     """Return when nothing is stored any more."""
-    with fail_after(10):
+    with fail_after(30):
         while await waiting(storage):
             pass
 

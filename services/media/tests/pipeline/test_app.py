@@ -77,7 +77,7 @@ async def test_events_come_as_they_happen_after_the_present_state(
     """Over a real connection; with the last id, only what was missed."""
     await assets.create(asset())
     place = settings(tmp_path, PORT=free_port())
-    with fail_after(10):
+    with fail_after(30):
         async with live(app, place, ANN) as http:
             async with http.stream("GET", "/events?assetId=a1") as answer:
                 lines = answer.aiter_lines()
@@ -110,7 +110,7 @@ async def test_a_killed_pipeline_goes_on_with_its_job_after_the_restart(
             await sleep(0.02)
         return found
 
-    with fail_after(60):
+    with fail_after(150):
         with service("pipeline", tmp_path, free_port()) as process:
             await until(Status.PROCESSING, Status.VIEWABLE)
             process.kill()

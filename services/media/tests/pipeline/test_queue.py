@@ -50,7 +50,7 @@ class Shop:
         queue = Queue(self.jobs, self.assets, process=process, give_up=give_up)
         async with create_task_group() as group:
             group.start_soon(queue.run, at_once)
-            with fail_after(10):
+            with fail_after(30):
                 yield queue
             group.cancel_scope.cancel()
 

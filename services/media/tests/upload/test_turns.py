@@ -21,7 +21,7 @@ async def test_a_newer_sender_need_not_wait_for_one_that_hangs() -> None:
     """The older one is stopped, and has left before the newer begins."""
     turns, began, told = Turns(), Event(), list[str]()
 
-    with fail_after(5):
+    with fail_after(30):
         async with create_task_group() as group:
             group.start_soon(hold, turns, 0, began, told)
             await began.wait()
@@ -35,7 +35,7 @@ async def test_two_chunks_do_not_wait_for_each_other() -> None:
     """Parallel sending is the point of chunks."""
     turns = Turns()
 
-    with fail_after(5):
+    with fail_after(30):
         async with turns.take(0), turns.take(1):
             pass
 
@@ -45,7 +45,7 @@ async def test_all_can_be_stopped() -> None:
     turns, told = Turns(), list[str]()
     begins = [Event() for _ in range(3)]
 
-    with fail_after(5):
+    with fail_after(30):
         async with create_task_group() as group:
             for chunk, began in enumerate(begins):
                 group.start_soon(hold, turns, chunk, began, told)
@@ -63,6 +63,6 @@ async def test_a_sender_that_fails_frees_the_chunk() -> None:
         async with turns.take(0):
             raise ValueError("damaged")
 
-    with fail_after(5):
+    with fail_after(30):
         async with turns.take(0):
             pass
