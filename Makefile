@@ -4,10 +4,14 @@ BIN := .venv/bin
 SUITE := services/media/suite.yaml
 SAMPLE := .cache/samples/bigbuckbunny.mp4
 
+# Our own code is compiled once, not by each of thousands of processes, whatever the machine says.
+unexport PYTHONDONTWRITEBYTECODE
+
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test up demo down test check fix generate bench bench-orchestrator \
-  bench-bus soak prove prove-bus clean
+.PHONY: help setup setup-test up demo down test check fix generate specs bench bench-orchestrator \
+  bench-bus bench-gateway bench-integrations bench-monitoring soak prove prove-bus prove-api \
+  prove-integrations clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -43,6 +47,9 @@ fix: setup ## format, and repair what the linter can
 generate: setup ## write schemas/ anew from the code
 	@$(BIN)/python -m tools.generate
 
+specs: setup-test ## write specs/ anew from the vendors' descriptions
+	@$(BIN)/python -m tools.specs
+
 bench: setup-test ## run the benchmarks
 	@$(BIN)/python -m benchmarks
 
@@ -55,6 +62,17 @@ bench-bus: setup-test ## measure the bus beside each engine's own client, then b
 	@$(BIN)/python -m benchmarks.plugins
 	@$(BIN)/python -m benchmarks.kit
 
+bench-gateway: setup-test ## measure the gateway beside bare Envoy, nginx, HAProxy, Caddy and a Python proxy
+	@$(BIN)/python -m benchmarks.gateway $(FLAGS)
+	@$(BIN)/python -m benchmarks.gateway_limits
+	@$(BIN)/python -m benchmarks.gateway_cache
+
+bench-integrations: setup-test ## measure a call through an integration beside raw clients; FLAGS names parts
+	@$(BIN)/python -m benchmarks.integrations $(FLAGS)
+
+bench-monitoring: setup-test ## measure the store, queries, pages, tasks and backups; FLAGS=--quick for two minutes
+	@$(BIN)/python -m benchmarks.monitoring $(FLAGS)
+
 soak: setup ## crash a service each 5 s for an hour; FLAGS="--minutes 5" for less
 	@$(BIN)/python -m benchmarks.soak $(FLAGS)
 
@@ -63,6 +81,12 @@ prove: setup-test ## kill service, daemon and Envoy at random points of 500 sequ
 
 prove-bus: setup-test ## kill each broker 100 times under load
 	@INTERTIE_KILLS=100 $(BIN)/python -m pytest tests/bus -k killed_broker -s
+
+prove-api: setup-test ## ask the management API 100 things of each kind, sensible and not
+	@INTERTIE_EXAMPLES=100 $(BIN)/python -m pytest tests/api/test_schemathesis.py
+
+prove-integrations: setup-test ## kill a process at each point of 1,000 renewals of a grant
+	@INTERTIE_RUNS=1000 $(BIN)/python -m pytest tests/integrations/test_refresh_killed.py -s
 
 clean: ## remove all that make brought; the suite's data in .intertie stays
 	@if [ -x $(BIN)/intertie ]; then $(BIN)/intertie down --file $(SUITE) \

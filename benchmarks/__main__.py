@@ -1,6 +1,7 @@
 """All benchmarks, one after the other: `python -m benchmarks`."""
 
-from benchmarks import gateway, orchestrator
+from benchmarks import orchestrator
+from benchmarks.gateway import run
 
-for benchmark in (gateway, orchestrator):
+for benchmark in (run, orchestrator):
     benchmark.main()

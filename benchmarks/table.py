@@ -23,6 +23,11 @@ class Column:
         """The median over the rounds."""
         return median(each[measure] for each in self.rounds)
 
+    def ratio(self, base: "Column", measure: str) -> float:
+        """The median of the ratios to `base`, round by round: a slow moment hit both."""
+        pairs = zip(self.rounds, base.rounds, strict=True)
+        return median(mine[measure] / other[measure] for mine, other in pairs)
+
 
 def interleave(contenders: Mapping[str, Callable[[], Measures]], rounds: int) -> Sequence[Column]:
     """Let each contender run once a round, so that a slow moment of the machine hits all."""

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +40,8 @@ class SystemPackage:
     instead: str = ""  # what steps in when it is missing; empty means nothing does
 
 
+_LDAP = "building python-ldap"
+
 RUN_PACKAGES = (
     SystemPackage(
         "ffmpeg",
@@ -58,6 +61,23 @@ TEST_PACKAGES = (
         use="tests of checks",
     ),
     SystemPackage("rsyslog", ("rsyslogd",), use="tests of forwarded logs"),
+    SystemPackage("slapd", ("slapd",), use="tests of logins by LDAP"),
+    *(
+        SystemPackage(name, any_of, use=_LDAP, instead="LDAP is not tested")
+        for name, any_of in (
+            ("libldap2-dev", ("/usr/include/ldap.h",)),
+            ("libsasl2-dev", ("/usr/include/sasl/sasl.h",)),
+            ("gcc", ("cc",)),
+            ("python3-dev", (f"{sysconfig.get_path('include')}/Python.h",)),
+        )
+    ),
+    SystemPackage("xmlsec1", ("xmlsec1",), use="tests of logins by SAML"),
+    SystemPackage("prometheus", ("promtool",), use="tests of queries and alerts"),
+    SystemPackage("prometheus-alertmanager", ("amtool",), use="tests of exported alerts"),
+    SystemPackage("restic", ("restic",), use="tests of backups"),
+    SystemPackage("borgbackup", ("borg",), use="tests of backups"),
+    SystemPackage("haproxy", ("haproxy",), use="benchmarks"),
+    SystemPackage("varnish", ("varnishd",), use="benchmarks"),
     SystemPackage(
         "forensics-samples-files",
         ("/usr/share/forensics-samples/original-files",),
@@ -192,18 +212,25 @@ def ensure_environment(root: Path, *, uv: Path) -> None:
     """Bring `.venv` to exactly what uv.lock says, when anything it depends on has changed."""
     home = root / ".venv"
     stamp = home / "intertie-setup"
-    wanted = f"{root}\n{fingerprint(root)}"
+    groups = groups_for_this_machine()
+    wanted = f"{root}\n{fingerprint(root)} {' '.join(groups)}".rstrip()
     found = read(stamp)
     if found == wanted:
         return
     if found and found.split("\n")[0] != str(root):
         shutil.rmtree(home)  # a copied tree: the scripts in it still name the old folder
     say("installing the locked dependencies into .venv")
-    sync = [str(uv), "sync", "--frozen", "--python", sys.executable]
+    sync = [str(uv), "sync", "--frozen", "--python", sys.executable, *groups]
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_PROJECT_ENVIRONMENT": ".venv"}
     environment.pop("VIRTUAL_ENV", None)
     run(sync, "install the dependencies", environment=environment, folder=root)
     stamp.write_text(wanted)
+
+
+def groups_for_this_machine() -> tuple[str, ...]:
+    """What is built from source comes where there is what it is built with."""
+    needed = [each for each in TEST_PACKAGES if each.use == _LDAP]
+    return ("--group", "ldap") if not missing(needed) else ()
 
 
 def fingerprint(root: Path) -> str:

@@ -1,0 +1,1 @@
+"""What a call through an integration costs, beside raw clients and SDKs."""

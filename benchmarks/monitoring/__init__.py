@@ -1,0 +1,1 @@
+"""What it costs to keep, to query and to judge metrics."""

@@ -1,0 +1,1 @@
+"""Makes specs/: of each vendor's description, the part that our connectors are judged by."""
