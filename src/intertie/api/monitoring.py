@@ -27,7 +27,8 @@ alerts = APIRouter(prefix="/api/alerts", tags=["alerts"], route_class=IdentityRo
 pushed = APIRouter(tags=["monitoring"], include_in_schema=False)
 
 _PUSHED_BYTES = 10 << 20
-_Selector = Annotated[str, Query(min_length=1, max_length=10_000)]
+_MOST_SELECTOR = 4000  # its UTF-8, percent-encoded, still fits into a request's target
+_Selector = Annotated[str, Query(min_length=1, max_length=_MOST_SELECTOR)]
 _Comment = Annotated[str, Field(min_length=1, max_length=500)]
 _Matcher = Annotated[
     str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,99}(=|!=|=~|!~)", max_length=500)

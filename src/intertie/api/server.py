@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from intertie.api.live_socket_link import MAX_BYTES
 from intertie.api.live_socket_protocol import protocol
+from intertie.http_head import BoundedHttp
 from intertie.runtime.component import Health, Status
 
 
@@ -47,6 +48,7 @@ class ApiServer:
                 app,
                 lifespan="off",
                 log_config=None,
+                http=BoundedHttp,
                 ws=protocol,
                 ws_max_size=2 * MAX_BYTES,  # what is a little too large is told so in our words
                 access_log=False,

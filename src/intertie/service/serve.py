@@ -15,6 +15,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from starlette.types import ASGIApp
 
 from intertie.errors import IntertieError
+from intertie.http_head import BoundedHttp
 from intertie.service.life import Life
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,6 @@ HOST = "127.0.0.1"  # only the gateway and the other services may come
 KEEP_ALIVE_S = 3660
 BACKLOG = 1024
 MOST_CONNECTIONS = 4096
-MOST_HEADER_BYTES = 64 * 1024
 EXIT_FAILED = 1
 
 _CUT_S = 1
@@ -90,7 +90,7 @@ async def _serve(app: ASGIApp, life: Life, port: int, group: TaskGroup) -> None:
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=_CUT_S,
             limit_concurrency=MOST_CONNECTIONS,
-            h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+            http=BoundedHttp,
         )
     )
 
