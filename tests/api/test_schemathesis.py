@@ -92,4 +92,6 @@ def run(fuzzed: Bench, folder: Path, phases: str, *more: str) -> subprocess.Comp
     command += ["-n", str(EXAMPLES), "--phases", phases]
     command += ["--continue-on-failure", "--request-timeout", "20", "--no-color"]
     command += ["--suppress-health-check", "all", *more]
+    if "CI" in os.environ:  # as Hypothesis does: what a gate tells is told of the change
+        command += ["--generation-deterministic"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
