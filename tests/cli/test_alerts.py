@@ -1,5 +1,6 @@
 """`alerts`, on a running suite and on a file."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,20 @@ from tests.e2e.shop import until
 from tests.harness import Bench
 
 pytestmark = pytest.mark.slow
+TEMPLATES = """
+suite: a
+services: {web: {command: "true"}}
+monitoring:
+  templates:
+    short:
+      subject: "shop: {{ status }}"
+      text: |
+        {% for alert in firing %}
+        {{ alert.name }} of {{ alert.labels.service }}
+        {% else %}
+        all is well
+        {% endfor %}
+"""
 FILE = """
 groups:
   - name: disks
@@ -86,6 +101,25 @@ def test_tests_of_rules_run_without_a_suite(rich: Site) -> None:
     assert bad.code == 1
     assert "1 failed" in bad.out
     assert "Rich" in bad.out
+
+
+def test_a_template_is_seen_before_anybody_gets_it(bench: Bench) -> None:
+    """Without a suite that runs; a faulty one is told with its place."""
+    bench.write(TEMPLATES)
+    shown = bench.ok("alerts", "preview", "short").out
+    over = bench.ok("alerts", "preview", "short", "--kind", "resolved", "--json").out
+    gone = bench("alerts", "preview", "shrot")
+    bench.write(TEMPLATES.replace("alert.name", "alert.what"))
+    faulty = bench("check")
+
+    assert shown == "shop: firing\n\nHighErrorRate of catalog\nHighErrorRate of player\n"
+    assert json.loads(over) == {"subject": "shop: resolved", "text": "all is well\n"}
+    assert gone.code == 1
+    assert "did you mean `short`?" in gone.err
+    assert faulty.code == 2
+    assert "suite.yaml:8:" in faulty.err
+    assert "monitoring.templates.short.text: cannot fill in this template" in faulty.err
+    assert "'what'" in faulty.err
 
 
 def test_rules_go_to_prometheus_and_come_from_there(rich: Site, bench: Bench) -> None:

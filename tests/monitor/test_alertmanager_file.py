@@ -47,7 +47,11 @@ WHOLE = Monitoring.model_validate(
                 "sender": "intertie@example.com",
                 "to": ["a@example.com", "b@example.com"],
             },
-            "chat": {"kind": "slack", "url": f"https://hooks.slack.com/services/{SECRET}"},
+            "chat": {
+                "kind": "slack",
+                "url": f"https://hooks.slack.com/services/{SECRET}",
+                "template": "short",
+            },
             "hook": {
                 "kind": "webhook",
                 "url": f"https://x.example/{SECRET}",
@@ -55,6 +59,7 @@ WHOLE = Monitoring.model_validate(
             },
             "phone": {"kind": "sms", "url": f"twilio://{SECRET}"},
         },
+        "templates": {"short": {"subject": "{{ severity }}"}},
     }
 )
 
@@ -124,6 +129,7 @@ def test_what_alertmanager_cannot_do_is_told_on_top() -> None:
 
     assert [line.removeprefix("# Not said here: ") for line in told] == [
         "mute window odd: its duration is no whole number of minutes",
+        "channel chat: its notices are in the usual words",
         "channel hook: put its address where http://replace-me.invalid/hook is",
         "channel hook: its notices are not signed",
         "channel phone: kind sms has no receiver",

@@ -14,6 +14,7 @@ monitoring:
   metrics: {revenue: {}}
   records: {"web:up": sum(up)}
   slo: {web: {route: "/api/{id}", objective: 99%}}
+  templates: {short: {subject: "{{ count }} alerts"}}
   alerts:
     critical: ["error_rate > 5%"]
     rules: {Down: {expr: "up == 0"}}
@@ -25,9 +26,15 @@ monitoring:
     ("good", "bad", "told"),
     [
         ("error_rate > 5%", "eror_rate > 5%", "error_rate"),
-        ("up == 0", "up == (", "suite.yaml:11:13: monitoring.alerts.rules.Down: cannot use query"),
-        ("0 3 * * 0", "0 3 * *", "suite.yaml:12:12: monitoring.alerts.mute.sundays"),
+        ("up == 0", "up == (", "suite.yaml:12:13: monitoring.alerts.rules.Down: cannot use query"),
+        ("0 3 * * 0", "0 3 * *", "suite.yaml:13:12: monitoring.alerts.mute.sundays"),
         ("0 3 * * 0", "0 3 30 2 *", "monitoring.alerts.mute.sundays"),
+        (
+            "count }}",
+            "cuont }}",
+            "suite.yaml:9:23: monitoring.templates.short.subject: cannot fill",
+        ),
+        ("count }}", "count }", "monitoring.templates.short.subject: cannot read this template"),
         ("sum(up)", "sum(", "monitoring.records.web:up: cannot record web:up: cannot use query"),
         ("sum(up)", "web:up + 1", "web:up reads web:up: one of them must be computed from"),
         ('"web:up": sum', "revenue: sum", "`monitoring.metrics` has a figure of that name"),

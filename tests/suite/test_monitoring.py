@@ -26,6 +26,11 @@ def test_the_defaults_are_those_of_the_guides() -> None:
         ({"metrics_collection": {"interval": 0.5}}, "greater than or equal to 1"),
         ({"metrics_collection": {"scrape": {"a": {}}}}, "either `service` or `url`"),
         ({"channels": {"a": {"kind": "pigeon"}}}, "does not match any of the expected tags"),
+        (
+            {"channels": {"a": {"kind": "slack", "url": "u", "template": "b"}}},
+            "`a` names template 'b', which `templates` does not have",
+        ),
+        ({"templates": {"a": {"subject": "x" * 1001}}}, "at most 1000 characters"),
         ({"alerts": {"rules": {"a b": {"expr": "up"}}}}, "should match pattern"),
     ],
 )

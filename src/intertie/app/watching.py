@@ -231,7 +231,7 @@ def _targets(scraped: Mapping[str, Scrape], around: Around) -> Sequence[Target]:
 def _sender(config: Monitoring, around: Around) -> Sender:
     resolve = around.orchestrator.surroundings().resolve
     channels = {
-        name: channel_of(each, name=name, resolve=resolve, now=_now)
+        name: channel_of(each, name=name, resolve=resolve, now=_now, templates=config.templates)
         for name, each in config.channels.items()
     }
     fallback = config.alert_integration.fallback

@@ -1,7 +1,7 @@
 """`alerts`: what is alarming, who was told, and who looks after it."""
 
 from functools import partial
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 from urllib.parse import quote
 
 import click
@@ -9,6 +9,10 @@ import click
 from intertie.cli import on_call, render, rule_insight
 from intertie.cli.client import Client
 from intertie.cli.options import Target, json_option, suite_options
+from intertie.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from intertie.monitor.channels.port import Kind
 
 _SAID_ELSEWHERE = {"__name__", "alertname", "severity"}
 _comment = click.option("--comment", metavar="TEXT", required=True, help="Why, for others.")
@@ -198,6 +202,35 @@ def test(target: Target, as_json: bool) -> int:
         click.echo(str(each))
     click.echo(f"{len(reports)} tests of rules, {failed} failed")
     return int(bool(failed))
+
+
+@alerts.command()
+@suite_options
+@json_option
+@click.argument("name", metavar="TEMPLATE")
+@click.option(
+    "--kind",
+    type=click.Choice(["firing", "repeat", "escalation", "resolved", "flapping", "task"]),
+    default="firing",
+    show_default=True,
+    help="Which notice is made up.",
+)
+def preview(target: Target, name: str, kind: str, as_json: bool) -> None:
+    """Print a made-up notice in the words of TEMPLATE, one of `monitoring.templates`."""
+    from intertie.cli.files import whole
+    from intertie.monitor.channels.words import sample, words_of
+    from intertie.suite.monitoring import Monitoring
+    from intertie.suite.nearest import did_you_mean
+
+    templates = (whole(target).suite.monitoring or Monitoring()).templates
+    if name not in templates:
+        hint = did_you_mean(name, templates) or f"known are {', '.join(templates) or 'none'}"
+        raise NotFoundError(f"cannot preview {name!r}: `monitoring.templates` lacks it; {hint}")
+    told = words_of(templates[name], name=name)(sample(cast("Kind", kind)))
+    if as_json:
+        render.as_json({"subject": told.subject, "text": told.body})
+        return
+    click.echo(told.text, nl=False)
 
 
 @alerts.command()

@@ -17,6 +17,7 @@ from intertie.suite.monitoring import (
     Mute,
     Severity,
     SlackChannel,
+    WebhookChannel,
 )
 
 Tree = dict[str, object]
@@ -147,6 +148,8 @@ def _receiver(monitoring: Monitoring, notes: list[str]) -> Tree:
 
 
 def _channel(name: str, channel: Channel, notes: list[str]) -> tuple[str, Tree] | None:
+    if not isinstance(channel, WebhookChannel) and channel.template:
+        notes.append(f"channel {name}: its notices are in the usual words")
     if isinstance(channel, EmailChannel):
         if channel.tls == "tls" and channel.port != _TLS_PORT:
             notes.append(f"channel {name}: TLS from the first byte, on a port other than 465")

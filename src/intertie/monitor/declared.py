@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from intertie.errors import Fault, IntertieError, SuiteError
+from intertie.monitor.channels.words import faults as template_faults
 from intertie.monitor.promql.query import compile as compiled
 from intertie.monitor.records import faults as record_faults
 from intertie.monitor.rules import rules_of
@@ -20,7 +21,7 @@ _SOMETIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def check(loaded: Loaded) -> None:
-    """Raise SuiteError with each rule and window that cannot be used."""
+    """Raise SuiteError with each rule, template and window that cannot be used."""
     monitoring = loaded.suite.monitoring
     faults = [] if monitoring is None else list(_faults(loaded, monitoring))
     if faults:
@@ -49,12 +50,20 @@ def _faults(loaded: Loaded, monitoring: Monitoring) -> Iterator[Fault]:
     for name, why in slo_faults(monitoring.slo, monitoring.alerts.mute):
         keys = ("monitoring", "slo", name)
         yield loaded.places[keys].fault(keys, why)
+    yield from _unreadable_templates(loaded, monitoring)
     for name, window in monitoring.alerts.mute.items():
         try:
             window_end(window, _SOMETIME)
         except IntertieError as exc:
             keys = (*alerts, "mute", name)
             yield loaded.places[keys].fault(keys, str(exc))
+
+
+def _unreadable_templates(loaded: Loaded, monitoring: Monitoring) -> Iterator[Fault]:
+    for name, template in monitoring.templates.items():
+        for part, why in template_faults(template):
+            keys = ("monitoring", "templates", name, part)
+            yield loaded.places[keys].fault(keys, why)
 
 
 def _uncounted_routes(loaded: Loaded, monitoring: Monitoring) -> Iterator[Fault]:

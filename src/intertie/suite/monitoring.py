@@ -212,6 +212,15 @@ class SeverityLevel(Model):
     """When nobody has acknowledged it for so long, `escalate_to` is told too."""
 
 
+class NoticeTemplate(Model):
+    """What a channel says in place of the usual words: templates of Jinja."""
+
+    subject: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    """One line; None: the usual one."""
+    text: Annotated[str, Field(min_length=1, max_length=20_000)] | None = None
+    """The rest, plain; None: the usual words."""
+
+
 class EmailChannel(Model):
     """Mail by SMTP."""
 
@@ -231,6 +240,8 @@ class EmailChannel(Model):
     """The address it is from."""
     to: Annotated[Words, Field(min_length=1)]
     """The addresses it goes to."""
+    template: Name | None = None
+    """Of `monitoring.templates`: its words; None: the usual ones."""
 
 
 class SlackChannel(Model):
@@ -240,6 +251,8 @@ class SlackChannel(Model):
     """What it is."""
     url: Annotated[str, Field(min_length=1)]
     """Of the webhook: a reference such as `${secret:slack}`."""
+    template: Name | None = None
+    """Of `monitoring.templates`: its words; None: the usual ones."""
 
 
 class WebhookChannel(Model):
@@ -260,6 +273,8 @@ class AppriseChannel(Model):
     """What it is; the words differ only for readers."""
     url: Annotated[str, Field(min_length=1)]
     """As Apprise writes it; a reference where it holds a secret."""
+    template: Name | None = None
+    """Of `monitoring.templates`: its words; None: the usual ones."""
 
 
 Channel = Annotated[
@@ -314,6 +329,8 @@ class Monitoring(Model):
     """Who is told."""
     channels: dict[Name, Channel] = {}
     """Ways to tell people, by name."""
+    templates: dict[Name, NoticeTemplate] = {}
+    """Words of notices, by the name that channels give."""
     remote_write: dict[Name, RemoteWrite] = {}
     """Where samples are sent on to as they are measured, by name."""
     on_call: dict[Name, Rota] = {}
@@ -334,6 +351,15 @@ class Monitoring(Model):
     def own_names(self) -> tuple[str, ...]:
         """Names of series that are the suite's own: no misspelt words of rules."""
         return (*self.metrics, *self.records)
+
+    @model_validator(mode="after")
+    def _templates_are_known(self) -> Self:
+        for name, each in self.channels.items():
+            used = None if isinstance(each, WebhookChannel) else each.template
+            if used is not None and used not in self.templates:
+                why = f"`{name}` names template {used!r}, which `templates` does not have"
+                raise at("channels", why)
+        return self
 
     @model_validator(mode="after")
     def _channels_are_known(self) -> Self:

@@ -6,11 +6,11 @@ from functools import partial
 
 import pytest
 
-from intertie.monitor.channels import ChannelError
+from intertie.monitor.channels import ChannelError, channel_of
 from intertie.monitor.channels.apprise import Apprise
-from intertie.suite.monitoring import AppriseChannel
+from intertie.suite.monitoring import AppriseChannel, NoticeTemplate
 from tests.monitor.channels.contract import ChannelContract, Stage
-from tests.monitor.channels.stage import HOSTILE, SECRET, message, nobody, recording, vault
+from tests.monitor.channels.stage import AT, HOSTILE, SECRET, message, nobody, recording, vault
 
 pytestmark = [
     pytest.mark.anyio,
@@ -149,3 +149,22 @@ async def test_without_the_extra_it_says_how_to_get_it(monkeypatch: pytest.Monke
     assert str(caught.value) == (
         "cannot tell by apprise: the extra is not installed; run: pip install 'intertie[notify]'"
     )
+
+
+async def test_a_template_of_the_suite_is_its_words() -> None:
+    """As title and body of whatever service it is."""
+    template = NoticeTemplate(subject="{{ status }}!", text="{{ names[0] }}")
+    with recording() as recorder:
+        place = recorder.url.partition("//")[2]
+        told = channel_of(
+            AppriseChannel(kind="sms", url=f"json://{place}", template="short"),
+            name="night",
+            resolve=vault(),
+            now=lambda: AT,
+            templates={"short": template},
+        )
+        await told.send(message())
+        (request,) = recorder.requests
+
+    found = json.loads(request.body)
+    assert (found["title"], found["message"]) == ("firing!", "HighErrorRate")

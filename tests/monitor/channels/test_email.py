@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from intertie.monitor.channels import ChannelError
+from intertie.monitor.channels import ChannelError, channel_of
 from intertie.monitor.channels.email import Email
-from intertie.suite.monitoring import EmailChannel
+from intertie.suite.monitoring import EmailChannel, NoticeTemplate
 from tests.monitor.channels.contract import ChannelContract, Stage
 from tests.monitor.channels.mailbox import Mailbox, certified, receiving
-from tests.monitor.channels.stage import SECRET, message, nobody, vault
+from tests.monitor.channels.stage import AT, SECRET, message, nobody, vault
 
 pytestmark = pytest.mark.anyio
 
@@ -264,3 +264,23 @@ async def test_a_password_that_smtp_lacks_signs_for_is_not_shown() -> None:
 
     assert "geheim" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+async def test_a_template_of_the_suite_is_its_words() -> None:
+    """In the plain part and on the page."""
+    template = NoticeTemplate(subject="{{ status }}!", text="<b>{{ names[0] }}</b>\n{{ count }}")
+    async with receiving() as mailbox:
+        told = channel_of(
+            config(mailbox.port, template="short"),
+            name="night",
+            resolve=vault(),
+            now=lambda: AT,
+            templates={"short": template},
+        )
+        await told.send(message())
+        (mail,) = mailbox.mails
+
+    text, page = (part.get_content() for part in mail.iter_parts())
+    assert mail["Subject"] == "firing!"
+    assert "<b>HighErrorRate</b>\n1\n" in text.replace("\r\n", "\n")
+    assert "<p>&lt;b&gt;HighErrorRate&lt;/b&gt;<br>1</p>" in page

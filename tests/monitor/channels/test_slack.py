@@ -3,11 +3,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from intertie.monitor.channels import ChannelError
+from intertie.monitor.channels import ChannelError, channel_of
 from intertie.monitor.channels.slack import Slack, body, escaped
-from intertie.suite.monitoring import SlackChannel
+from intertie.monitor.channels.text import render
+from intertie.suite.monitoring import NoticeTemplate, SlackChannel
 from tests.monitor.channels.contract import ChannelContract, Stage
-from tests.monitor.channels.stage import SECRET, hostile, message, nobody, recording, told, vault
+from tests.monitor.channels.stage import (
+    AT,
+    SECRET,
+    hostile,
+    message,
+    nobody,
+    recording,
+    told,
+    vault,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +53,7 @@ class TestSlack(ChannelContract):
 
 def blocks(**changes: object) -> list[dict[str, dict[str, str]]]:
     """The blocks of a message."""
-    found: list[dict[str, dict[str, str]]] = json.loads(body(message(**changes)))["blocks"]
+    found: list[dict[str, dict[str, str]]] = json.loads(body(render(message(**changes))))["blocks"]
     return found
 
 
@@ -60,7 +70,7 @@ def test_it_keeps_slacks_limits() -> None:
 
 def test_the_line_of_the_notification_says_what_it_is() -> None:
     """It is all that a telephone shows."""
-    assert json.loads(body(message()))["text"] == "[CRITICAL] Shop is failing"
+    assert json.loads(body(render(message())))["text"] == "[CRITICAL] Shop is failing"
 
 
 def test_a_link_cannot_be_left() -> None:
@@ -85,7 +95,7 @@ def test_what_is_cut_ends_with_no_half_entity(most: int) -> None:
 def test_the_whole_text_is_escaped() -> None:
     """The ampersand first."""
     assert escaped("a&lt;<b>", 100) == "a&amp;lt;&lt;b&gt;"
-    assert "<script" not in body(hostile()).decode()
+    assert "<script" not in body(render(hostile())).decode()
 
 
 async def test_it_is_asked_to_wait() -> None:
@@ -99,3 +109,21 @@ async def test_it_is_asked_to_wait() -> None:
 
     assert caught.value.retry
     assert caught.value.retry_after_s == 30
+
+
+async def test_a_template_of_the_suite_is_its_words() -> None:
+    """What is too long for one block goes on in the next, where a line ends."""
+    template = NoticeTemplate(subject="<{{ status }}>", text="{{ ('&' * 500 + '\n') * 9 }}end")
+    with recording() as recorder:
+        config = SlackChannel(kind="slack", url=recorder.url, template="long")
+        told = channel_of(
+            config, name="a", resolve=vault(), now=lambda: AT, templates={"long": template}
+        )
+        await told.send(message())
+        (request,) = recorder.requests
+
+    found = json.loads(request.body)
+    texts = [block["text"]["text"] for block in found["blocks"]]
+    assert texts[0] == "&lt;firing&gt;"
+    assert max(map(len, texts)) <= 3000
+    assert "".join(texts[1:]) == ("&amp;" * 500 + "\n") * 9 + "end"

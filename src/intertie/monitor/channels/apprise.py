@@ -17,7 +17,8 @@ from intertie.monitor.channels.port import (
     resolved,
     shown,
 )
-from intertie.monitor.channels.text import render
+from intertie.monitor.channels.text import Rendered, render
+from intertie.monitor.channels.words import Words
 from intertie.suite.monitoring import AppriseChannel
 
 if TYPE_CHECKING:
@@ -30,15 +31,18 @@ _LIBRARY = "apprise"
 class Apprise:
     """Hands a message to the service that its address names."""
 
-    def __init__(self, name: str, config: AppriseChannel, *, resolve: Resolve) -> None:
+    def __init__(
+        self, name: str, config: AppriseChannel, *, resolve: Resolve, words: Words = render
+    ) -> None:
         self.name = name
         self._config = config
         self._resolve = resolve
+        self._words = words
 
     async def send(self, message: Message) -> str:
         """As `Channel`."""
         url = await resolved(self._resolve, self._config.url, channel=self.name)
-        hand_over = partial(_hand_over, url, message, channel=self.name)
+        hand_over = partial(_hand_over, url, message, self._words(message), channel=self.name)
         try:
             with fail_after(_TIMEOUT_S):
                 return await to_thread.run_sync(hand_over, abandon_on_cancel=True)
@@ -47,7 +51,7 @@ class Apprise:
             raise ChannelError(f"cannot tell by {self.name!r}: {why}", retry=True) from exc
 
 
-def _hand_over(url: str, message: Message, *, channel: str) -> str:
+def _hand_over(url: str, message: Message, told: Rendered, *, channel: str) -> str:
     try:
         import apprise  # noqa: PLC0415 - an extra, and slow to load
     except ImportError as exc:
@@ -57,7 +61,7 @@ def _hand_over(url: str, message: Message, *, channel: str) -> str:
     asset.http_redirects = False
     with _overheard() as said:
         service = apprise.Apprise.instantiate(url, asset=asset)
-        taken = service is not None and _notify(service, message)
+        taken = service is not None and _notify(service, message, told)
     if service is None:
         # What the library says of an address that it cannot read may quote it.
         why = "its `url` is none that Apprise can use; see `apprise --details`"
@@ -69,8 +73,7 @@ def _hand_over(url: str, message: Message, *, channel: str) -> str:
     return why or "delivered"
 
 
-def _notify(service: "NotifyBase", message: Message) -> bool:
-    told = render(message)
+def _notify(service: "NotifyBase", message: Message, told: Rendered) -> bool:
     return service.notify(
         body=told.body,
         title=told.subject,

@@ -16,6 +16,8 @@ from anyio import fail_after, to_thread
 
 from intertie.monitor.channels.mail import address, composed
 from intertie.monitor.channels.port import ChannelError, Message, Resolve, resolved, shown
+from intertie.monitor.channels.text import render
+from intertie.monitor.channels.words import Words
 from intertie.suite.monitoring import EmailChannel
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class Email:
         resolve: Resolve,
         trusted: ssl.SSLContext | None = None,
         timeout_s: float = TIMEOUT_S,
+        words: Words = render,
     ) -> None:
         """`trusted` None: the certificates that the system trusts; `timeout_s`: of a whole try."""
         self.name = name
@@ -50,6 +53,7 @@ class Email:
         self._resolve = resolve
         self._trusted = trusted
         self._timeout_s = timeout_s
+        self._words = words
         self._left: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         """Addresses that a message has not reached while others have it, by its key."""
 
@@ -83,9 +87,10 @@ class Email:
     ) -> tuple[str, Refusals]:
         """What the server said to the mail, and whom it refused; a thread runs it."""
         try:
-            mail = composed(message, sender=self._config.sender, to=self._config.to)
+            to, sender = self._config.to, self._config.sender
+            mail = composed(message, sender=sender, to=to, words=self._words)
             with self._session(password) as session:
-                return session.delivered(mail, self._config.sender, left)
+                return session.delivered(mail, sender, left)
         except (OSError, ValueError) as exc:
             # What smtplib says may quote the password.
             raise self._judged(exc, password) from None

@@ -11,14 +11,17 @@ from email.utils import format_datetime, getaddresses
 
 from intertie.monitor.channels.port import Message
 from intertie.monitor.channels.text import render
+from intertie.monitor.channels.words import Words
 
 
-def composed(message: Message, *, sender: str, to: Iterable[str]) -> EmailMessage:
+def composed(
+    message: Message, *, sender: str, to: Iterable[str], words: Words = render
+) -> EmailMessage:
     """In plain text and in HTML. The same message for the same sender has the same Message-ID.
 
     Raises ValueError when an address is none.
     """
-    origin, told = address(sender), render(message)
+    origin, told = address(sender), words(message)
     mail = EmailMessage(policy=SMTP)
     mail["From"] = origin
     mail["To"] = [address(one) for one in to]

@@ -137,6 +137,11 @@ def one_line(text: str) -> str:
     return cut(" ".join(_clean(text).split()), _LONGEST_LINE)
 
 
+def paragraphs(text: str, most: int = _LONGEST_TEXT) -> str:
+    """Cleaned, with its line breaks, and cut."""
+    return cut(_clean(text).strip(), most)
+
+
 def cut(text: str, most: int) -> str:
     """Its first `most` characters; the last is `…` if there was more."""
     return text if len(text) <= most else text[: most - 1] + "…"
@@ -156,10 +161,6 @@ def _printed(char: str) -> str:
     return " " if kind == "Cc" else "?" if kind == "Cs" else char
 
 
-def _paragraphs(text: str) -> str:
-    return cut(_clean(text).strip(), _LONGEST_TEXT)
-
-
 def _names(message: Message) -> str:
     names = dict.fromkeys(alert.labels.get(_NAME, "") for alert in message.alerts)
     return one_line(", ".join(name for name in names if name)) or "a notice"
@@ -168,7 +169,7 @@ def _names(message: Message) -> str:
 def _intro(message: Message) -> str:
     group = _labels(dict(message.group))
     trace = f"Trace: {message.trace_id}" if message.trace_id else ""
-    parts = (_paragraphs(message.text), f"Group: {group}" if group else "", trace)
+    parts = (paragraphs(message.text), f"Group: {group}" if group else "", trace)
     return "\n\n".join(part for part in parts if part)
 
 
@@ -183,7 +184,7 @@ def _entry(alert: Told, message: Message) -> Entry:
         ("state", _state(alert, message.at)),
         ("value", value),
     )
-    notes = (_paragraphs(alert.annotations.get(key, "")) for key in _SUMMARIES)
+    notes = (paragraphs(alert.annotations.get(key, "")) for key in _SUMMARIES)
     return Entry(
         name=name,
         facts=tuple((fact, told) for fact, told in facts if told),
