@@ -1,6 +1,7 @@
 """The same call by us and by others: GET of one track, read into an object."""
 
 import json
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,8 +21,10 @@ from intertie.integrations.observe import Metrics
 from intertie.integrations.operation import get
 from intertie.integrations.registry import IntegrationRegistry
 from intertie.integrations.rest import RestIntegration, Settings
+from intertie.integrations.traced import Traced
 from intertie.integrations.trail import Trail
 from intertie.integrations.transport import AiohttpTransport
+from intertie.trace_context import Piece, Tracer
 
 Call = Callable[[], Awaitable[object]]
 _ID = "11dFghVXANMlKmJXsNCbNl"
@@ -60,9 +63,10 @@ def connection(made: IntegrationRegistry, url: str, name: str = "main", **told: 
 
 
 async def ours(stack: AsyncExitStack, url: str, folder: Path) -> Call:
-    """All of the pipeline, with metrics, audit and a span where OpenTelemetry is there."""
+    """All of the pipeline, with metrics and audit, and a span of one call in ten."""
     audit = await stack.enter_async_context(Audit.open(folder / "audit.db"))
-    made = registry(Metrics(), Trail(audit))
+    kept: deque[Piece] = deque(maxlen=1000)
+    made = registry(Metrics(), Trail(audit), Traced(Tracer(0.1, kept.append)))
     stack.push_async_callback(made.aclose)
     bench = connection(made, url)
     return lambda: bench.track(id=_ID)

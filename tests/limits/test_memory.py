@@ -1,14 +1,19 @@
 """Counters in the memory of one process."""
 
 from time import time
+from typing import get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from intertie.limits.counters import Account
-from intertie.limits.decide import MICROSECONDS, Meter, Policy
+from intertie.limits.decide import MICROSECONDS, Algorithm, Decision, Meter, Policy
 from intertie.limits.memory import MemoryCounters, monotonic_us
 
 pytestmark = pytest.mark.anyio
+
+ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 
 class Clock:
@@ -52,6 +57,28 @@ def test_what_was_used_comes_back_with_time() -> None:
 
     assert used == [True, True, False]
     assert counters.quick(ada).allowed
+
+
+@given(
+    steps=st.lists(st.integers(0, 30 * MICROSECONDS), min_size=1, max_size=60),
+    counts=st.lists(st.integers(1, 9), min_size=1, max_size=2),
+    algorithm=st.sampled_from(ALGORITHMS),
+)
+def test_who_asks_for_less_gets_the_same(
+    steps: list[int], counts: list[int], algorithm: Algorithm
+) -> None:
+    """What is allowed; a refusal says as much; how meters stand is left out."""
+    meters = tuple(
+        Meter(f"{n}", Policy(f"p{n}", count, (60 + n) * MICROSECONDS, algorithm))
+        for n, count in enumerate(counts)
+    )
+    clock = Clock()
+    one, other = MemoryCounters(now_us=clock), MemoryCounters(now_us=clock)
+    for step in steps:
+        clock.us += step
+        told = one.quick(Account("ada", "acme", meters))
+        brief = other.quick(Account("ada", "acme", meters, tells=False))
+        assert brief == (Decision(True) if told.allowed else told)
 
 
 async def test_usage_takes_nothing_and_remembers_nobody() -> None:

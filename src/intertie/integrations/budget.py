@@ -21,7 +21,7 @@ def account_of(connection: "Connector", operation: Operation[Any, Any]) -> Accou
     if not meters:
         return None
     own = f"|{operation.name}" if operation.has_allowance else ""
-    return Account(f"call|{connection.label}{own}", connection.kind, meters)
+    return Account(f"call|{connection.label}{own}", connection.kind, meters, tells=False)
 
 
 def allowance(connection: "Connector") -> str:

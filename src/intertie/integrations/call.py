@@ -35,7 +35,6 @@ class Call:
     request: Request | None = None
     attempt: int = 0
     """Of the vendor's being asked; the first is 1."""
-    began: float = field(default_factory=monotonic)
     answer: Any = field(default=None, repr=False)
     """Read, as the operation's model. Any: each operation has its own."""
     token: str = field(default="", repr=False)

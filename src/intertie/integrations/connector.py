@@ -22,6 +22,7 @@ from intertie.suite.values import DEFAULT_TENANT
 
 A = TypeVar("A", bound=Arguments)
 R = TypeVar("R")
+_ILL = (IntegrationStatus.UNHEALTHY, IntegrationStatus.DEGRADED)
 _CURES = {
     "auth": "log in anew: intertie integrations connect {label}",
     "scope": "give the missing consent: intertie integrations connect {label}",
@@ -133,8 +134,9 @@ class Connector(BaseIntegration):
         make: Callable[["Connector", Operation[Any, Any]], Account | None],
     ) -> Account | None:
         """What calls of an operation are counted against; made anew when others take part."""
-        if self._accounts is None or self._shares != self.tools.shares:
-            self._accounts, self._shares = {}, self.tools.shares
+        shares = self.tools.shares
+        if self._accounts is None or self._shares != shares:
+            self._accounts, self._shares = {}, shares
         key = operation.name if operation.has_allowance else ""
         if key not in self._accounts:
             self._accounts[key] = make(self, operation)
@@ -227,13 +229,10 @@ class Connector(BaseIntegration):
         if step is None:
             step = tools.pipelines[type(self)] = self.pipeline(tools)
         response = await step(call)
-        self._prove()
-        return response
-
-    def _prove(self) -> None:
-        self.proved_at = self.tools.steady()
-        if self.status in {IntegrationStatus.UNHEALTHY, IntegrationStatus.DEGRADED}:
+        self.proved_at = tools.steady()
+        if self.status in _ILL:
             self.status, self.trouble = IntegrationStatus.HEALTHY, ""
+        return response
 
     def _check_live(self, operation: Operation[Any, Any]) -> None:
         if operation.effect != "money" or self.sandbox is None or not self.is_live:
@@ -249,7 +248,9 @@ class Connector(BaseIntegration):
     ) -> A:
         if arguments is not None and not given:
             return arguments
-        told = {**(arguments.model_dump(exclude_unset=True) if arguments else {}), **given}
+        told = given
+        if arguments is not None:
+            told = {**arguments.model_dump(exclude_unset=True), **given}
         try:
             return operation.arguments.model_validate(told)
         except ValidationError as exc:

@@ -1,6 +1,7 @@
 """A request of an operation and its arguments."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,6 +13,7 @@ from intertie.integrations.message import Request
 from intertie.integrations.operation import Operation
 
 Told = Mapping[str, Any]  # Any: JSON values
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _BODIES = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -22,7 +24,7 @@ def request_of(
     told = arguments.model_dump(mode="json", by_alias=True, exclude_none=True)
     url = _url(operation, told, arguments, base)
     named = {name: value for name, value in told.items() if name not in operation.in_path}
-    rest = {**dict(operation.fixed), **named}
+    rest = {**dict(operation.fixed), **named} if operation.fixed else named
     request = Request(operation.method, url, {"accept": "application/json"}, timeout_s=timeout_s)
     request.headers.update(operation.headers)
     if operation.encoding == "graphql":
@@ -43,12 +45,17 @@ def _url(operation: Operation[Any, Any], told: Told, arguments: BaseModel, base:
     if not operation.in_path:
         path = operation.path
     else:
-        values = {name: told.get(name) for name in operation.in_path}
-        missing = [name for name, value in values.items() if value in (None, "", [], {})]
-        if missing:
-            raise ValueError(f"{missing[0]} is needed for the address")
-        path = operation.path.format(**{name: segment(value) for name, value in values.items()})
+        path = operation.path.format_map(
+            {name: segment(_needed(told, name)) for name in operation.in_path}
+        )
     return path if path.startswith("https://") else f"{base}{path}"
+
+
+def _needed(told: Told, name: str) -> object:
+    value = told.get(name)
+    if not value and value in (None, "", [], {}):
+        raise ValueError(f"{name} is needed for the address")
+    return value
 
 
 def segment(value: object) -> str:
@@ -56,7 +63,10 @@ def segment(value: object) -> str:
 
     These mean the same however they are written: servers and proxies read `%2e` as a dot.
     """
-    quoted = quote(text(value), safe="")
+    told = text(value)
+    if _PLAIN.fullmatch(told):
+        return told
+    quoted = quote(told, safe="")
     if quoted in {".", ".."}:
         raise ValueError(f"{quoted!r} cannot be a part of an address")
     return quoted
@@ -64,6 +74,8 @@ def segment(value: object) -> str:
 
 def text(value: object) -> str:
     """As it stands in a query: lists with commas, truth as `true`, tables as JSON."""
+    if isinstance(value, str):
+        return value
     if value is None:
         return ""
     if isinstance(value, bool):

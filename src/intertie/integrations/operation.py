@@ -114,7 +114,7 @@ class Operation(Generic[A, R]):
         return self if instance is None else Bound(self, cast("Connector", instance))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Bound(Generic[A, R]):
     """An operation of one connection: it is called."""
 

@@ -21,8 +21,11 @@ class Traced:
         if self._tracer.keep is None:
             return None
         of = call.connection
+        context = self._tracer.child()
+        if not context.sampled:
+            return None
         name = f"{of.kind}.{call.operation.name}"
-        return Piece(self._tracer.child(), name, "client", {"intertie.integration": of.label})
+        return Piece(context, name, "client", {"intertie.integration": of.label})
 
     def ended(self, call: "Call", mark: object, took_s: float, fault: Exception | None) -> None:
         """See Observer."""

@@ -15,6 +15,8 @@ class Account:
     tag: str
     """Accounts of one tag are kept on one machine of a cluster."""
     meters: tuple[Meter, ...]
+    tells: bool = True
+    """Whether a decision that allows says how the meters stand, which takes time."""
 
 
 class Counters(Protocol):

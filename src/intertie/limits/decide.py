@@ -97,6 +97,9 @@ class Decision(NamedTuple):
     """The counters could not be asked."""
 
 
+ALLOWED = Decision(True)
+
+
 @dataclass(slots=True)
 class Sliding:
     """What a sliding window remembers: only slots in which something passed, oldest first."""
@@ -194,17 +197,23 @@ def fresh(policy: Policy) -> State:
 def decide(states: Sequence[State], now_us: int, want: int = 1) -> tuple[int, tuple[Standing, ...]]:
     """Take as many as `want` from all states, or none; how many, and how each stands after it."""
     free = [state.free(now_us) for state in states]
-    granted = max(min(free, default=want), 0)
-    granted = min(granted, want)
-    if granted:
-        for state in states:
+    granted = max(min((want, *free)), 0)
+    standings: list[Standing] = []
+    for state, left in zip(states, free, strict=True):
+        if granted:
             state.take(granted, now_us)
-    return granted, tuple(
-        [
-            Standing(state.policy, max(left - granted, 0), state.reset_us(now_us))
-            for state, left in zip(states, free, strict=True)
-        ]
-    )
+        standings.append(Standing(state.policy, max(left - granted, 0), state.reset_us(now_us)))
+    return granted, tuple(standings)
+
+
+def take_one(states: Sequence[State], now_us: int) -> bool:
+    """Take one from all states, or none; whether it was taken."""
+    for state in states:
+        if state.free(now_us) < 1:
+            return False
+    for state in states:
+        state.take(1, now_us)
+    return True
 
 
 def standing(state: State, now_us: int) -> Standing:

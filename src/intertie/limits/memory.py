@@ -6,6 +6,7 @@ from time import monotonic_ns, time_ns
 
 from intertie.limits.counters import Account
 from intertie.limits.decide import (
+    ALLOWED,
     Decision,
     Meter,
     Policy,
@@ -14,6 +15,7 @@ from intertie.limits.decide import (
     decide,
     fresh,
     standing,
+    take_one,
     verdict,
 )
 
@@ -41,7 +43,10 @@ class MemoryCounters:
 
     def quick(self, account: Account) -> Decision:
         """See Counters."""
-        granted, standings = decide(self._of(account), self._now_us())
+        states, now_us = self._of(account), self._now_us()
+        if not account.tells and take_one(states, now_us):
+            return ALLOWED
+        granted, standings = decide(states, now_us)
         return verdict(granted == 1, standings)
 
     async def take(self, account: Account) -> Decision:

@@ -2,7 +2,10 @@
 
 scopes → idempotency → observers → decode → retry → breakers → budget → credentials → egress →
 meaning → transport. Arguments are checked before it and pages turned around it (`connector.py`).
+A step that only looks at what goes out hands on what the next one gives, and waits for nothing.
 """
+
+from collections.abc import Awaitable
 
 from intertie.integrations.call import Call, Step, Tools
 from intertie.integrations.message import Response
@@ -21,9 +24,9 @@ from intertie.integrations.steps.scopes import Scopes
 def pipeline(tools: Tools) -> Step:
     """All steps of calls by HTTP, for all connections of a registry."""
 
-    async def carry(call: Call) -> Response:
+    def carry(call: Call) -> Awaitable[Response]:
         assert call.request is not None  # noqa: S101 - made by `Credentials`
-        return await tools.transport.send(call.request)
+        return tools.transport.send(call.request)
 
     return around(Credentials(Egress(Meaning(carry, tools))), tools)
 

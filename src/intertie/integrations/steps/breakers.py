@@ -20,9 +20,11 @@ class Breakers:
 
     async def __call__(self, call: Call) -> Response:
         """Raises CircuitOpenError, or AuthExpiredError, without asking."""
-        tried = call.connection.breaker.is_trying
-        self._admit(call)
-        is_trial = call.connection.breaker.is_trying and not tried
+        breaker = call.connection.breaker
+        tried = breaker.is_trying
+        if breaker.is_open or self._tools.evidence:
+            self._admit(call)
+        is_trial = breaker.is_trying and not tried
         try:
             response = await self._inner(call)
         except VendorDownError:
@@ -38,7 +40,9 @@ class Breakers:
         except BaseException:
             self._left(call, is_trial)
             raise
-        self._worked(call)
+        breaker.worked()
+        if self._tools.evidence:
+            self._alive(call)
         return response
 
     def _admit(self, call: Call) -> None:

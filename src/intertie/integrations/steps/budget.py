@@ -21,7 +21,8 @@ class Budget:
     async def __call__(self, call: Call) -> Response:
         """Raises ThrottledError; the vendor is not asked then, and nothing is counted."""
         connection = call.connection
-        self._held(call)
+        if self._tools.holds:
+            self._held(call)
         account = connection.account(call.operation, account_of)
         if account is not None:
             decision = self._tools.counters.quick(account)
@@ -44,8 +45,6 @@ class Budget:
     def _held(self, call: Call) -> None:
         """The vendor said when it wants to be asked again."""
         holds = self._tools.holds
-        if not holds:
-            return
         key = pause_of(call.connection, call.operation)
         wait_s = holds.get(key, 0.0) - self._tools.steady()
         if wait_s > 0:

@@ -51,6 +51,8 @@ class Credentials:
 
 def _check_headers(call: Call, request: Request) -> None:
     """A line break in a value, such as a file of a secret ends with, would begin another header."""
+    if _VALUE.fullmatch("".join(request.headers.values())):
+        return
     for name, value in request.headers.items():
         if not _VALUE.fullmatch(value):
             raise InvalidError(

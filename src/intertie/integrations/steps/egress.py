@@ -1,5 +1,7 @@
 """A connector talks to its own vendor and to nobody else."""
 
+from collections.abc import Awaitable
+
 from intertie.integrations.call import Call, Step
 from intertie.integrations.errors import EgressError
 from intertie.integrations.message import Response, origin
@@ -13,14 +15,14 @@ class Egress:
     def __init__(self, inner: Step) -> None:
         self._inner = inner
 
-    async def __call__(self, call: Call) -> Response:
+    def __call__(self, call: Call) -> Awaitable[Response]:
         """Raises EgressError before anything is sent."""
         assert call.request is not None  # noqa: S101 - made by `Credentials`
         url, base = call.request.url, call.connection.base_url
         # Most are below the base, which was checked when it was given: what follows it there
         # belongs to no host.
         if base and url.startswith(base) and url[len(base) : len(base) + 1] in _BELOW:
-            return await self._inner(call)
+            return self._inner(call)
         where = origin(url)
         if not where or where not in call.connection.origins:
             where = where[:200] or "what is no address"
@@ -28,4 +30,4 @@ class Egress:
                 f"cannot call {where} for {call.connection.label}: it is none of this connector's"
                 " addresses"
             )
-        return await self._inner(call)
+        return self._inner(call)

@@ -1,5 +1,6 @@
 """A key goes along with what must not be done twice, the same at each attempt."""
 
+from collections.abc import Awaitable
 from uuid import uuid4
 
 from intertie.integrations.call import Call, Step
@@ -15,10 +16,12 @@ class Idempotency:
     def __init__(self, inner: Step) -> None:
         self._inner = inner
 
-    async def __call__(self, call: Call) -> Response:
+    def __call__(self, call: Call) -> Awaitable[Response]:
         """Raises InvalidError for a key that the vendor could not take."""
         told = call.operation.key.argument if call.operation.key is not None else ""
-        given = call.key if call.key is not None else getattr(call.arguments, told or "_", None)
+        given = call.key
+        if given is None and told:
+            given = getattr(call.arguments, told, None)
         if given is not None:
             if call.operation.key is None:
                 what = "the vendor has no such way"
@@ -33,4 +36,4 @@ class Idempotency:
             call.key = str(uuid4())
         if told:
             call.arguments = call.arguments.model_copy(update={told: call.key})
-        return await self._inner(call)
+        return self._inner(call)

@@ -2,7 +2,7 @@
 
 import logging
 
-from intertie.integrations.call import Call, Observer, Step, Tools
+from intertie.integrations.call import Call, Step, Tools
 from intertie.integrations.message import Response
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,13 @@ class Observers:
         """Whatever the call becomes."""
         observers = self._tools.observers
         since = self._tools.steady()
-        marks = [_began(each, call) for each in observers]
+        marks: list[object] = []
+        for observer in observers:
+            try:
+                marks.append(observer.began(call))
+            except Exception:  # who looks on may not spoil the call, nor what others see
+                marks.append(None)
+                _failed(call)
         fault: Exception | None = None
         try:
             return await self._inner(call)
@@ -34,13 +40,9 @@ class Observers:
             for observer, mark in zip(observers, marks, strict=True):
                 try:
                     observer.ended(call, mark, took_s, fault)
-                except Exception:  # who looks on may not spoil the call, nor what others see
-                    log.exception("observer failed", extra={"integration": call.connection.label})
+                except Exception:  # as above
+                    _failed(call)
 
 
-def _began(observer: Observer, call: Call) -> object:
-    try:
-        return observer.began(call)
-    except Exception:
-        log.exception("observer failed", extra={"integration": call.connection.label})
-        return None
+def _failed(call: Call) -> None:
+    log.exception("observer failed", extra={"integration": call.connection.label})

@@ -1,5 +1,7 @@
 """Nothing is asked for which nobody has given consent."""
 
+from collections.abc import Awaitable
+
 from intertie.integrations.call import Call, Step, Tools
 from intertie.integrations.errors import ScopeMissingError
 from intertie.integrations.message import Response
@@ -12,7 +14,7 @@ class Scopes:
         self._inner = inner
         self._tools = tools
 
-    async def __call__(self, call: Call) -> Response:
+    def __call__(self, call: Call) -> Awaitable[Response]:
         """Raises ScopeMissingError before anything is sent."""
         needed = call.operation.scopes
         if needed and (grants := self._tools.grants) is not None:
@@ -25,4 +27,4 @@ class Scopes:
                     f" {', '.join(missing)}; run: intertie integrations connect {label}",
                     scopes=missing,
                 )
-        return await self._inner(call)
+        return self._inner(call)
