@@ -53,7 +53,8 @@ RUN_PACKAGES = (
 TEST_PACKAGES = (
     SystemPackage("ffmpeg", ("ffprobe",), use="making and probing test videos"),
     SystemPackage("chromium", ("chromium", "chromium-browser", "google-chrome"), use="page tests"),
-    SystemPackage("nginx-light", ("nginx",), use="benchmarks"),
+    SystemPackage("nginx-light", ("nginx",), use="tests of paths, benchmarks"),
+    SystemPackage("apache2-bin", ("/usr/sbin/apache2",), use="tests of paths, benchmarks"),
     SystemPackage("wrk", ("wrk",), use="load in tests and benchmarks"),
     SystemPackage(
         "rabbitmq-server",
@@ -75,6 +76,7 @@ TEST_PACKAGES = (
     SystemPackage("prometheus", ("promtool",), use="tests of queries and alerts"),
     SystemPackage("prometheus-alertmanager", ("amtool",), use="tests of exported alerts"),
     SystemPackage("restic", ("restic",), use="tests of backups"),
+    SystemPackage("postgresql", ("/usr/lib/postgresql",), use="tests of backups"),
     SystemPackage("borgbackup", ("borg",), use="tests of backups"),
     SystemPackage("haproxy", ("haproxy",), use="benchmarks"),
     SystemPackage("varnish", ("varnishd",), use="benchmarks"),

@@ -1,6 +1,7 @@
 """The status page from outside: what everybody sees, and what nobody does."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.harness import Bench
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 BEYOND = "0.0.0.0"  # noqa: S104 — as a suite file says it
+MINUTE = r"\d{4}-\d\d-\d\d \d\d:\d\d"
 CLOSED = (
     "/api/services",
     "/api/services/web",
@@ -86,7 +88,8 @@ def test_a_service_that_dies_is_down_and_an_incident_until_it_is_back(suite: Ben
     assert (incident["service"], set(incident)) == ("web", {"service", "since"})
     assert incident["since"] is not None
     assert "Some services are down" in page
-    assert str(pid) not in page
+    (told,) = re.findall(r'<p class="incident">(.*?)</p>', page)
+    assert re.fullmatch(rf"<strong>web</strong>: not well since {MINUTE} UTC", told)
     assert after == []
 
 

@@ -1,7 +1,9 @@
 """The bootstrap brings what is missing, once, and says what it may not bring."""
 
 import os
+import re
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,15 @@ from tools import bootstrap
 from tools.bootstrap import BootstrapError, SystemPackage
 
 Program = Callable[[str, str], Path]
+
+
+ROOT = Path(__file__).parents[2]
+NAMED = re.compile(r'"/usr/(?:s?bin|lib)/([\w-]+)|(?:which|_found)\("([\w-]+)"')
+"""Programs, and folders of programs, as tests name those of the system."""
+EVERYWHERE = frozenset(
+    {"apt-get", "git", "setpriv", "systemd-analyze", "systemd-notify", "unshare"}
+)
+"""On each Debian, or not missed by the tests."""
 
 
 @pytest.fixture
@@ -55,6 +66,30 @@ def calls(tmp_path: Path) -> list[str]:
 def package(program_name: str, *, instead: str = "") -> SystemPackage:
     """A package that brings one program."""
     return SystemPackage(f"{program_name}-deb", (program_name,), use="a test", instead=instead)
+
+
+def test_what_the_tests_talk_to_is_brought() -> None:
+    """Each program of the system that a test names is in a package that `make test` installs."""
+    brought = {
+        word
+        for package in bootstrap.TEST_PACKAGES
+        for word in (
+            package.name,
+            *chain.from_iterable(Path(each).parts for each in package.any_of),
+        )
+    }
+    folders = (ROOT / "tests", ROOT / "services" / "media" / "tests")
+    named = {
+        word
+        for folder in folders
+        for file in folder.rglob("*.py")
+        for match in NAMED.finditer(file.read_text())
+        for word in match.groups()
+        if word
+    }
+
+    assert "apache2" in named
+    assert named - brought - EVERYWHERE == set()
 
 
 def test_python_older_than_3_11_is_refused() -> None:
