@@ -148,6 +148,9 @@ async def listening(serve: Serve) -> AsyncIterator[int]:
         await eventually(lambda: not open_ones)
 
 
+ROUTE = {"x-intertie-cache": "r"}
+
+
 @dataclass
 class Stage:
     """All of it."""
@@ -157,6 +160,22 @@ class Stage:
     client: httpx.AsyncClient
     admin: CacheClient
     config: Path
+    socket: Path
+
+    @asynccontextmanager
+    async def asked(self, path: str = "/a") -> AsyncIterator[None]:
+        """Ask by a connection of its own, and go away at the end of the block.
+
+        To cancel httpx in the midst of it may fail in anyio, which answers its wait twice.
+        """
+        _, writer = await asyncio.open_unix_connection(self.socket)
+        head = "".join(f"{name}: {value}\r\n" for name, value in {"host": "host", **ROUTE}.items())
+        writer.write(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
+        try:
+            yield
+        finally:
+            writer.close()
+            await writer.wait_closed()
 
     async def get(self, path: str = "/a", **headers: str) -> httpx.Response:
         """With `_` in names for `-`."""
@@ -166,9 +185,6 @@ class Stage:
         """Any method."""
         named = {key.replace("_", "-"): value for key, value in headers.items()}
         return await self.client.request(method, path, headers=named)
-
-
-ROUTE = {"x-intertie-cache": "r"}
 
 
 @asynccontextmanager
@@ -196,7 +212,7 @@ async def stage(
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://host", headers=ROUTE, timeout=60
             ) as client:
-                yield Stage(origin, engine, client, CacheClient(folder / "a.sock"), path)
+                yield Stage(origin, engine, client, CacheClient(folder / "a.sock"), path, sock)
             group.cancel_scope.cancel()
 
 

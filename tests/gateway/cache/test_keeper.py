@@ -64,10 +64,8 @@ async def test_a_client_that_goes_away_does_not_take_the_answer_from_the_others(
     """What is for the store is fetched to its end."""
     gate = asyncio.Event()
     async with stage(tmp_path, lambda _: Told(headers=PUBLIC, body=b"x" * 1000, gate=gate)) as made:
-        async with create_task_group() as group:
-            group.start_soon(made.get)
+        async with made.asked():
             await eventually(lambda: _has_a_head(made))
-            group.cancel_scope.cancel()
         gate.set()
         await eventually(lambda: not made.engine.keeper.under_way)
         again = await made.get()
@@ -82,10 +80,8 @@ async def test_a_client_that_goes_away_ends_what_was_for_it_alone(tmp_path: Path
     async with stage(
         tmp_path, lambda _: Told(headers={"cache-control": "no-store"}, gate=gate)
     ) as made:
-        async with create_task_group() as group:
-            group.start_soon(made.get)
+        async with made.asked():
             await eventually(lambda: _has_a_head(made))
-            group.cancel_scope.cancel()
         await eventually(lambda: not made.engine.keeper.under_way)
         gate.set()
 
