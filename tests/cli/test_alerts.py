@@ -2,9 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from typing import get_args
 
+import click
 import pytest
 
+from intertie.cli.alerts import alerts
+from intertie.monitor.channels.port import Kind
 from tests.app.monitored import Site, monitored
 from tests.e2e.shop import until
 from tests.harness import Bench
@@ -120,6 +124,14 @@ def test_a_template_is_seen_before_anybody_gets_it(bench: Bench) -> None:
     assert "suite.yaml:8:" in faulty.err
     assert "monitoring.templates.short.text: cannot fill in this template" in faulty.err
     assert "'what'" in faulty.err
+
+
+def test_each_kind_of_notice_can_be_previewed() -> None:
+    """None that came later is left out."""
+    [kind] = [each for each in alerts.commands["preview"].params if each.name == "kind"]
+
+    assert isinstance(kind.type, click.Choice)
+    assert tuple(kind.type.choices) == get_args(Kind)
 
 
 def test_rules_go_to_prometheus_and_come_from_there(rich: Site, bench: Bench) -> None:

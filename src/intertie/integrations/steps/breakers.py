@@ -40,9 +40,7 @@ class Breakers:
         except BaseException:
             self._left(call, is_trial)
             raise
-        breaker.worked()
-        if self._tools.evidence:
-            self._alive(call)
+        self._worked(call)
         return response
 
     def _admit(self, call: Call) -> None:

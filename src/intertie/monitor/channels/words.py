@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from intertie.errors import IntertieError
 from intertie.monitor.channels.port import Kind, Message, Told
@@ -31,7 +31,7 @@ Words = Callable[[Message], Rendered]
 _MOST_ALERTS = 200
 _LONGEST_TEXT = 10_000
 _SOMETIME = datetime(2026, 1, 1, tzinfo=UTC)
-_KINDS: tuple[Kind, ...] = ("firing", "repeat", "escalation", "resolved", "flapping", "task")
+_KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class _Texts(dict[str, str]):
